@@ -94,6 +94,16 @@ pub enum Error {
         /// The decoder's error, where one ended the data early.
         source: Option<std::io::Error>,
     },
+    /// Compressed data that does not decode or fails its checksum.
+    #[error("{}: cannot decompress: expected {expected}, found {source}; copy or export it again", path.display())]
+    CorruptData {
+        /// The file.
+        path: PathBuf,
+        /// What the data should be, for example `a sound gzip stream`.
+        expected: &'static str,
+        /// The decoder's error.
+        source: std::io::Error,
+    },
     /// The declared size is over the cap.
     #[error("{}: {what} too large: expected at most {expected}, found {found}; {hint}", path.display())]
     TooLarge {

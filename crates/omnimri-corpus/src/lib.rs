@@ -1,0 +1,1 @@
+//! Catalogue of datasets, adapters, descriptions, instructions and augmentation.

@@ -1,0 +1,499 @@
+//! First look at a file: where its data set begins, how it is encoded and where the pixel data lie.
+//!
+//! The walk checks every declared length against the file and bounds the nesting of sequences before any parser
+//! allocates for them: a general parser trusts lengths and recurses, and a stack overflow cannot be caught.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use dicom_core::{DataDictionary, Tag, VR};
+use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
+
+use super::syntax::Encoding;
+use crate::{Error, Result};
+
+/// Deepest nesting of sequences; the deepest in the standard's image objects is below ten.
+const MAX_DEPTH: usize = 24;
+/// Most data elements before the pixel data: 60 a frame for 30,000 frames.
+const MAX_ELEMENTS: usize = 2_000_000;
+/// Most bytes before the pixel data.
+const MAX_HEADER_BYTES: u64 = 256 << 20;
+/// Most fragments of compressed pixel data.
+const MAX_FRAGMENTS: usize = 1 << 20;
+
+/// What kind of sample a pixel data element holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SampleKind {
+    /// Pixel Data (7FE0,0010).
+    Integer,
+    /// Float Pixel Data (7FE0,0008).
+    Float32,
+    /// Double Float Pixel Data (7FE0,0009).
+    Float64,
+}
+
+/// Where the pixel data lie, in bytes from the start of the file (of the inflated data set if deflated).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PixelBytes {
+    /// One block of uncompressed samples.
+    Native {
+        /// First byte.
+        offset: u64,
+        /// Number of bytes.
+        len: u64,
+    },
+    /// Compressed fragments `(first byte, number of bytes)` after the basic offset table.
+    Fragments {
+        /// Basic offset table: first byte of each frame after the table's end; may be empty.
+        offset_table: Vec<u64>,
+        /// Fragments in stored order.
+        fragments: Vec<(u64, u64)>,
+    },
+}
+
+/// The pixel data element of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PixelElement {
+    pub kind: SampleKind,
+    /// Value representation OW: 16-bit words, which matters for 8-bit samples in big-endian files.
+    pub words: bool,
+    pub bytes: PixelBytes,
+}
+
+/// A file's structure up to its pixel data.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub transfer_syntax: String,
+    pub encoding: Encoding,
+    /// Where the deflated data set begins, if it is deflated.
+    pub deflated_at: Option<u64>,
+    /// The encoded data set before the pixel data.
+    pub header: Vec<u8>,
+    pub pixels: Option<PixelElement>,
+}
+
+/// How a file starts.
+enum Start {
+    /// File meta information follows at this offset.
+    Meta(u64),
+    /// No meta information: a bare data set.
+    Bare(Encoding),
+}
+
+/// True if these first bytes of a file (up to 160) look like DICOM, with or without the preamble.
+pub(super) fn looks_like_dicom(head: &[u8]) -> bool {
+    find_start(head).is_some()
+}
+
+fn find_start(head: &[u8]) -> Option<Start> {
+    if head.get(128..132) == Some(b"DICM") {
+        return Some(Start::Meta(132));
+    }
+    if head.get(..4) == Some(b"DICM") {
+        return Some(Start::Meta(4));
+    }
+    // Without the magic word: the first element must be one that opens a data set and be of a plausible length.
+    let first: &[u8; 8] = head.get(..8)?.try_into().ok()?;
+    let group = u16::from_le_bytes([first[0], first[1]]);
+    let element = u16::from_le_bytes([first[2], first[3]]);
+    if group == 0x0002 && element <= 0x0002 && &first[4..6] != b"\0\0" {
+        return VR::from_binary([first[4], first[5]]).map(|_| Start::Meta(0));
+    }
+    if group != 0x0008 || element > 0x0020 {
+        return None;
+    }
+    if VR::from_binary([first[4], first[5]]).is_some() {
+        return Some(Start::Bare(Encoding::EXPLICIT_LE));
+    }
+    let len = u32::from_le_bytes([first[4], first[5], first[6], first[7]]);
+    (len <= 128 && len.is_multiple_of(2)).then_some(Start::Bare(Encoding::IMPLICIT_LE))
+}
+
+impl Layout {
+    /// The structure of the file at `path`; `max_inflated` bounds a deflated data set in bytes.
+    pub fn read(path: &Path, max_inflated: u64) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        let len = file.metadata().map_err(Error::io(path, "read"))?.len();
+        let mut walker = Walker::new(path, BufReader::new(file), len);
+        let mut head = vec![0; len.min(160) as usize];
+        walker.fill(&mut head)?;
+        let start = find_start(&head).ok_or_else(|| not_dicom(path, &head))?;
+        let (transfer_syntax, encoding) = match start {
+            Start::Meta(at) => {
+                walker.seek(at)?;
+                let uid = walker.meta()?;
+                let encoding = Encoding::of(&uid);
+                (uid, encoding)
+            }
+            Start::Bare(encoding) => {
+                walker.seek(0)?;
+                (encoding.uid().to_string(), encoding)
+            }
+        };
+        if transfer_syntax != uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+            let (header, pixels) = walker.data_set(encoding)?;
+            return Ok(Self { transfer_syntax, encoding, deflated_at: None, header, pixels });
+        }
+        let deflated_at = walker.pos;
+        let data = inflate_from(path, deflated_at, max_inflated)?;
+        let len = data.len() as u64;
+        let (header, pixels) = Walker::new(path, Cursor::new(data), len).data_set(encoding)?;
+        Ok(Self { transfer_syntax, encoding, deflated_at: Some(deflated_at), header, pixels })
+    }
+}
+
+/// The data set of a deflated file, inflated; at most `max_inflated` bytes.
+pub(super) fn inflate_from(path: &Path, offset: u64, max_inflated: u64) -> Result<Vec<u8>> {
+    let mut file = File::open(path).map_err(Error::io(path, "read"))?;
+    file.seek(SeekFrom::Start(offset)).map_err(Error::io(path, "read"))?;
+    let mut data = Vec::new();
+    flate2::read::DeflateDecoder::new(BufReader::new(file))
+        .take(max_inflated.saturating_add(1))
+        .read_to_end(&mut data)
+        .map_err(|source| Error::ReadDicom {
+            path: path.into(),
+            what: "deflated data set".into(),
+            expected: "a deflate stream".into(),
+            found: format!("{source} after {} bytes", data.len()),
+            source: Some(Box::new(source)),
+        })?;
+    if data.len() as u64 > max_inflated {
+        return Err(Error::TooLarge {
+            path: path.into(),
+            what: "bytes after inflation",
+            expected: max_inflated,
+            found: "more".into(),
+            hint: "raise the voxel limit if the file is sound",
+        });
+    }
+    Ok(data)
+}
+
+fn not_dicom(path: &Path, head: &[u8]) -> Error {
+    let found = if head.is_empty() {
+        "an empty file".to_string()
+    } else {
+        let hex: Vec<String> = head.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        format!("a file that begins with bytes {}", hex.join(" "))
+    };
+    Error::UnknownFormat {
+        path: path.into(),
+        expected: "a DICOM file (`DICM` at byte 128)",
+        found,
+        hint: "remove it from the folder or convert it",
+    }
+}
+
+/// Header of one data element.
+struct ElementHeader {
+    tag: Tag,
+    vr: VR,
+    /// `None` for undefined length.
+    len: Option<u64>,
+}
+
+/// Reads element headers and skips values, with every length checked against its enclosing bound.
+struct Walker<'a, R> {
+    path: &'a Path,
+    reader: R,
+    pos: u64,
+    len: u64,
+    n_elements: usize,
+}
+
+impl<'a, R: BufRead + Seek> Walker<'a, R> {
+    fn new(path: &'a Path, reader: R, len: u64) -> Self {
+        Self { path, reader, pos: 0, len, n_elements: 0 }
+    }
+
+    fn seek(&mut self, to: u64) -> Result<()> {
+        self.reader.seek(SeekFrom::Start(to)).map_err(Error::io(self.path, "read"))?;
+        self.pos = to;
+        Ok(())
+    }
+
+    /// Skips `n` bytes: short ones inside the buffer, long ones by a seek.
+    fn skip(&mut self, n: u64) -> Result<()> {
+        if n > 1 << 16 {
+            return self.seek(self.pos + n);
+        }
+        let mut left = n as usize;
+        while left > 0 {
+            let available = self.reader.fill_buf().map_err(Error::io(self.path, "read"))?.len();
+            if available == 0 {
+                return Err(self.truncated(self.pos + left as u64));
+            }
+            let step = available.min(left);
+            self.reader.consume(step);
+            self.pos += step as u64;
+            left -= step;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<()> {
+        let end = self.pos + out.len() as u64;
+        if end > self.len {
+            return Err(self.truncated(end));
+        }
+        self.reader.read_exact(out).map_err(Error::io(self.path, "read"))?;
+        self.pos = end;
+        Ok(())
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut out = [0; N];
+        self.fill(&mut out)?;
+        Ok(out)
+    }
+
+    fn truncated(&self, expected: u64) -> Error {
+        Error::Truncated { path: self.path.into(), expected, found: self.len, source: None }
+    }
+
+    fn malformed(&self, what: impl Into<String>, expected: &str, found: String) -> Error {
+        Error::ReadDicom {
+            path: self.path.into(),
+            what: what.into(),
+            expected: expected.into(),
+            found: format!("{found} (before byte {})", self.pos),
+            source: None,
+        }
+    }
+
+    /// Transfer syntax UID from the file meta information, which is always explicit little-endian.
+    fn meta(&mut self) -> Result<String> {
+        let mut uid = String::new();
+        while self.pos + 8 <= self.len {
+            let at = self.pos;
+            let header = self.element(Encoding::EXPLICIT_LE)?;
+            if header.tag.group() != 0x0002 {
+                self.seek(at)?;
+                break;
+            }
+            let len = header.len.unwrap_or(u64::MAX);
+            if header.tag == tags::TRANSFER_SYNTAX_UID && len <= 128 {
+                let mut value = vec![0; len as usize];
+                self.fill(&mut value)?;
+                uid = String::from_utf8_lossy(&value)
+                    .trim_matches(|c: char| c == '\0' || c.is_whitespace())
+                    .to_string();
+            } else {
+                let end = self.checked_end(&header.tag, len, self.len)?;
+                self.skip(end - self.pos)?;
+            }
+        }
+        // A file meta group without the UID: the default of the standard.
+        Ok(if uid.is_empty() { uids::IMPLICIT_VR_LITTLE_ENDIAN.to_string() } else { uid })
+    }
+
+    /// Header bytes and pixel data of the data set that begins here.
+    fn data_set(
+        &mut self,
+        encoding: Encoding,
+    ) -> Result<(Vec<u8>, Option<PixelElement>)> {
+        let start = self.pos;
+        let mut header_end = self.len;
+        let mut pixels = None;
+        while self.pos < self.len {
+            let at = self.pos;
+            // Trailing zeros after the last element are padding that some writers leave.
+            if self.len - at < 8 {
+                header_end = at;
+                break;
+            }
+            let element = self.element(encoding)?;
+            let kind = match element.tag {
+                tags::PIXEL_DATA => SampleKind::Integer,
+                tags::FLOAT_PIXEL_DATA => SampleKind::Float32,
+                tags::DOUBLE_FLOAT_PIXEL_DATA => SampleKind::Float64,
+                _ => {
+                    self.value(&element, encoding, self.len, 0)?;
+                    continue;
+                }
+            };
+            header_end = at;
+            let bytes = match element.len {
+                Some(len) => {
+                    self.checked_end(&element.tag, len, self.len)?;
+                    PixelBytes::Native { offset: self.pos, len }
+                }
+                None => self.fragments(encoding)?,
+            };
+            pixels = Some(PixelElement { kind, words: element.vr == VR::OW, bytes });
+            break;
+        }
+        if header_end - start > MAX_HEADER_BYTES {
+            return Err(Error::TooLarge {
+                path: self.path.into(),
+                what: "bytes before the pixel data",
+                expected: MAX_HEADER_BYTES,
+                found: (header_end - start).to_string(),
+                hint: "the file is probably damaged",
+            });
+        }
+        self.seek(start)?;
+        let mut header = vec![0; (header_end - start) as usize];
+        self.fill(&mut header)?;
+        Ok((header, pixels))
+    }
+
+    fn element(&mut self, encoding: Encoding) -> Result<ElementHeader> {
+        self.n_elements += 1;
+        if self.n_elements > MAX_ELEMENTS {
+            return Err(Error::TooLarge {
+                path: self.path.into(),
+                what: "number of data elements",
+                expected: MAX_ELEMENTS as u64,
+                found: "more".into(),
+                hint: "the file is probably damaged",
+            });
+        }
+        let tag = Tag(encoding.u16(self.array()?), encoding.u16(self.array()?));
+        // Items and their delimiters carry no value representation in either encoding.
+        if !encoding.explicit || tag.group() == 0xFFFE {
+            let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |e| {
+                if e.vr == dicom_core::dictionary::VirtualVr::Exact(VR::SQ) { VR::SQ } else { VR::UN }
+            });
+            return Ok(ElementHeader { tag, vr, len: defined(encoding.u32(self.array()?)) });
+        }
+        let vr = VR::from_binary(self.array()?).unwrap_or(VR::UN);
+        let len = if has_short_length(vr) {
+            Some(u64::from(encoding.u16(self.array()?)))
+        } else {
+            self.array::<2>()?;
+            defined(encoding.u32(self.array()?))
+        };
+        Ok(ElementHeader { tag, vr, len })
+    }
+
+    /// Where a value of `len` bytes that begins here ends, if that lies within `bound`.
+    fn checked_end(&self, tag: &Tag, len: u64, bound: u64) -> Result<u64> {
+        let end = self.pos.saturating_add(len);
+        if end > self.len {
+            return Err(self.truncated(end));
+        }
+        if end > bound {
+            let found = format!("{len} bytes, {} past its end", end - bound);
+            return Err(self.malformed(tag.to_string(), "a value within its sequence", found));
+        }
+        Ok(end)
+    }
+
+    /// Skips the value of `header`, descending into sequences.
+    fn value(
+        &mut self,
+        header: &ElementHeader,
+        encoding: Encoding,
+        bound: u64,
+        depth: usize,
+    ) -> Result<()> {
+        // A value of undefined length and unknown representation is an implicitly encoded sequence (PS3.5, 6.2.2).
+        let inner = if header.vr == VR::UN && header.len.is_none() && encoding.explicit {
+            Encoding::IMPLICIT_LE
+        } else {
+            encoding
+        };
+        match header.len {
+            Some(len) => {
+                let end = self.checked_end(&header.tag, len, bound)?;
+                if header.vr == VR::SQ {
+                    self.items(inner, end, true, depth + 1)
+                } else {
+                    self.skip(end - self.pos)
+                }
+            }
+            None if header.tag == tags::PIXEL_DATA => self.fragments(encoding).map(|_| ()),
+            None => self.items(inner, bound, false, depth + 1),
+        }
+    }
+
+    /// Skips the items of a sequence that ends at `end` (`defined`) or at its delimiter.
+    fn items(&mut self, encoding: Encoding, end: u64, defined: bool, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(self.malformed(
+                "sequences",
+                &format!("at most {MAX_DEPTH} nested"),
+                "more".into(),
+            ));
+        }
+        while !defined || self.pos < end {
+            let item = self.element(encoding)?;
+            match (item.tag, item.len) {
+                (Tag(0xFFFE, 0xE0DD), _) => return Ok(()),
+                (Tag(0xFFFE, 0xE000), len) => {
+                    let bound = match len {
+                        Some(len) => self.checked_end(&item.tag, len, end)?,
+                        None => end,
+                    };
+                    self.item(encoding, bound, len.is_some(), depth)?;
+                }
+                (tag, _) => {
+                    return Err(self.malformed("a sequence", "an item", format!("element {tag}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, encoding: Encoding, end: u64, defined: bool, depth: usize) -> Result<()> {
+        while !defined || self.pos < end {
+            let element = self.element(encoding)?;
+            if element.tag == Tag(0xFFFE, 0xE00D) {
+                return Ok(());
+            }
+            self.value(&element, encoding, end, depth)?;
+        }
+        Ok(())
+    }
+
+    /// The offset table and fragments of encapsulated pixel data.
+    fn fragments(&mut self, encoding: Encoding) -> Result<PixelBytes> {
+        let mut offset_table = None;
+        let mut fragments = Vec::new();
+        // Some writers forget the final delimiter: the end of the file ends the last fragment.
+        while self.pos < self.len {
+            let item = self.element(encoding)?;
+            let len = match (item.tag, item.len) {
+                (Tag(0xFFFE, 0xE000), Some(len)) => len,
+                (Tag(0xFFFE, 0xE0DD), _) => break,
+                (tag, _) => {
+                    let found = format!("element {tag}");
+                    return Err(self.malformed("pixel data", "fragments of known length", found));
+                }
+            };
+            let end = self.checked_end(&item.tag, len, self.len)?;
+            if offset_table.is_none() {
+                if len > 4 * MAX_FRAGMENTS as u64 {
+                    let found = format!("{len} bytes");
+                    return Err(self.malformed("offset table", "at most a million frames", found));
+                }
+                let mut table = vec![0; len as usize];
+                self.fill(&mut table)?;
+                let (words, _) = table.as_chunks::<4>();
+                offset_table = Some(words.iter().map(|w| u64::from(encoding.u32(*w))).collect());
+            } else {
+                if fragments.len() == MAX_FRAGMENTS {
+                    return Err(self.malformed("pixel data", "at most a million fragments", "more".into()));
+                }
+                fragments.push((self.pos, len));
+                self.skip(end - self.pos)?;
+            }
+        }
+        Ok(PixelBytes::Fragments { offset_table: offset_table.unwrap_or_default(), fragments })
+    }
+}
+
+fn defined(len: u32) -> Option<u64> {
+    (len != u32::MAX).then_some(u64::from(len))
+}
+
+/// Explicit value representations whose length is stored in 16 bits.
+fn has_short_length(vr: VR) -> bool {
+    use VR::*;
+    matches!(
+        vr,
+        AE | AS | AT | CS | DA | DS | DT | FL | FD | IS | LO | LT | PN | SH | SL | SS | ST | TM | UI | UL | US
+    )
+}

@@ -1,0 +1,2 @@
+//! The vision-language model: encoder, connector, language model, dense decoder, learned reconstruction.
+pub mod kernel;

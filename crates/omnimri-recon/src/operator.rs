@@ -1,0 +1,343 @@
+//! Linear operators: forward, adjoint, normal and composition.
+
+use num_complex::Complex32;
+use rayon::prelude::*;
+
+use crate::{CentredFft, CoilMaps, Error, Result};
+
+/// A linear map between complex arrays.
+///
+/// `adjoint` is the Hermitian adjoint: `<A u, v> = <u, A^H v>`; one shared test holds every operator to it.
+pub trait LinearOperator: Sync {
+    /// Shape of what `forward` takes, slowest axis first.
+    fn domain(&self) -> Vec<usize>;
+
+    /// Shape of what `forward` returns, slowest axis first.
+    fn range(&self) -> Vec<usize>;
+
+    /// `A u`, from an array of shape `domain` to one of shape `range`.
+    fn forward(&self, u: &[Complex32]) -> Vec<Complex32>;
+
+    /// `A^H v`, from an array of shape `range` to one of shape `domain`.
+    fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32>;
+
+    /// `A^H A u`; operators that know a shorter way override it.
+    fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
+        self.adjoint(&self.forward(u))
+    }
+
+    /// `self` after `first`: `(self * first) u = self(first(u))`.
+    ///
+    /// # Panics
+    /// If the range of `first` is not the domain of `self`.
+    fn after<F: LinearOperator>(self, first: F) -> Composition<Self, F>
+    where
+        Self: Sized,
+    {
+        assert_eq!(first.range(), self.domain(), "operators do not fit each other");
+        Composition { outer: self, inner: first }
+    }
+}
+
+/// One operator after another, made by [`LinearOperator::after`].
+#[derive(Debug, Clone)]
+pub struct Composition<A, B> {
+    outer: A,
+    inner: B,
+}
+
+impl<A: LinearOperator, B: LinearOperator> LinearOperator for Composition<A, B> {
+    fn domain(&self) -> Vec<usize> {
+        self.inner.domain()
+    }
+
+    fn range(&self) -> Vec<usize> {
+        self.outer.range()
+    }
+
+    fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
+        self.outer.forward(&self.inner.forward(u))
+    }
+
+    fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32> {
+        self.inner.adjoint(&self.outer.adjoint(v))
+    }
+
+    fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
+        self.inner.adjoint(&self.outer.normal(&self.inner.forward(u)))
+    }
+}
+
+impl LinearOperator for CentredFft {
+    fn domain(&self) -> Vec<usize> {
+        self.shape()
+    }
+
+    fn range(&self) -> Vec<usize> {
+        self.shape()
+    }
+
+    fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
+        let mut out = u.to_vec();
+        CentredFft::forward(self, &mut out);
+        out
+    }
+
+    fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32> {
+        let mut out = v.to_vec();
+        self.inverse(&mut out);
+        out
+    }
+
+    fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
+        u.to_vec()
+    }
+}
+
+/// Along which axes a mask varies; where it is constant, the transform there and back cancels in the normal operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Varies {
+    Nowhere,
+    AlongY,
+    AlongX,
+    Both,
+}
+
+impl Varies {
+    fn of(mask: &[bool], n_x: usize) -> Self {
+        let first_row = &mask[..n_x];
+        let along_y = mask.chunks(n_x).any(|row| row != first_row);
+        let along_x = mask.chunks(n_x).any(|row| row.iter().any(|&m| m != row[0]));
+        match (along_y, along_x) {
+            (false, false) => Self::Nowhere,
+            (true, false) => Self::AlongY,
+            (false, true) => Self::AlongX,
+            (true, true) => Self::Both,
+        }
+    }
+}
+
+/// The encoding of a Cartesian multi-coil scan: coil sensitivities, Fourier transform, sampling.
+///
+/// Domain `[n_y, n_x]` (image), range `[n_coils, n_y, n_x]` (k-space, zero where not measured).
+#[derive(Debug)]
+pub struct CartesianSenseOp {
+    maps: CoilMaps,
+    mask: Vec<bool>,
+    fft: CentredFft,
+    varies: Varies,
+}
+
+impl CartesianSenseOp {
+    /// An operator for these maps and this mask.
+    ///
+    /// # Shapes
+    /// - `mask`: `[n_y][n_x]`
+    ///
+    /// # Errors
+    /// [`Error::Size`] if the mask does not have the maps' matrix.
+    pub fn new(maps: CoilMaps, mask: Vec<bool>) -> Result<Self> {
+        let n_pixels = maps.n_y * maps.n_x;
+        if mask.len() != n_pixels {
+            return Err(Error::Size {
+                what: "sampling mask",
+                expected: n_pixels,
+                found: mask.len(),
+                hint: "the mask must have the matrix of the coil maps",
+            });
+        }
+        let fft = CentredFft::new(&[maps.n_y, maps.n_x]);
+        let varies = Varies::of(&mask, maps.n_x);
+        Ok(Self { maps, mask, fft, varies })
+    }
+
+    /// The coil maps.
+    pub fn maps(&self) -> &CoilMaps {
+        &self.maps
+    }
+
+    /// The sampling mask, `[n_y][n_x]`.
+    pub fn mask(&self) -> &[bool] {
+        &self.mask
+    }
+
+    /// `S_c u` for every coil, `[n_coils][n_y][n_x]`.
+    pub fn coil_images(&self, u: &[Complex32]) -> Vec<Complex32> {
+        let mut out = vec![Complex32::default(); self.maps.maps.len()];
+        out.par_chunks_mut(u.len()).zip(self.maps.maps.par_chunks(u.len())).for_each(|(out, map)| {
+            for ((out, map), u) in out.iter_mut().zip(map).zip(u) {
+                *out = map * u;
+            }
+        });
+        out
+    }
+
+    /// `sum_c conj(S_c) v_c`, `[n_y][n_x]`.
+    pub fn combine(&self, coil_images: &[Complex32]) -> Vec<Complex32> {
+        let n = self.mask.len();
+        let mut out = vec![Complex32::default(); n];
+        // Fixed chunks of pixels; coils are summed in their order.
+        out.par_chunks_mut(4096).enumerate().for_each(|(chunk, out)| {
+            for coil in 0..self.maps.n_coils {
+                let first = coil * n + chunk * 4096;
+                let range = first..first + out.len();
+                let pairs = coil_images[range.clone()].iter().zip(&self.maps.maps[range]);
+                for (out, (v, map)) in out.iter_mut().zip(pairs) {
+                    *out += map.conj() * v;
+                }
+            }
+        });
+        out
+    }
+
+    fn sample(&self, kspace: &mut [Complex32]) {
+        if self.varies == Varies::Nowhere && self.mask[0] {
+            return;
+        }
+        kspace.par_chunks_mut(self.mask.len()).for_each(|coil| {
+            for (v, &measured) in coil.iter_mut().zip(&self.mask) {
+                if !measured {
+                    *v = Complex32::default();
+                }
+            }
+        });
+    }
+}
+
+impl LinearOperator for CartesianSenseOp {
+    fn domain(&self) -> Vec<usize> {
+        self.fft.shape()
+    }
+
+    fn range(&self) -> Vec<usize> {
+        vec![self.maps.n_coils, self.maps.n_y, self.maps.n_x]
+    }
+
+    fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
+        let mut out = self.coil_images(u);
+        CentredFft::forward(&self.fft, &mut out);
+        self.sample(&mut out);
+        out
+    }
+
+    fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32> {
+        let mut coil_images = v.to_vec();
+        self.sample(&mut coil_images);
+        self.fft.inverse(&mut coil_images);
+        self.combine(&coil_images)
+    }
+
+    fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
+        let mut v = self.coil_images(u);
+        let axes: &[usize] = match self.varies {
+            Varies::Nowhere => &[],
+            Varies::AlongY => &[0],
+            Varies::AlongX => &[1],
+            Varies::Both => &[0, 1],
+        };
+        for &axis in axes {
+            self.fft.forward_axis(&mut v, axis);
+        }
+        // A mask that is constant along an axis masks the half-transformed array just as well.
+        self.sample(&mut v);
+        for &axis in axes {
+            self.fft.inverse_axis(&mut v, axis);
+        }
+        self.combine(&v)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use num_complex::Complex64;
+    use rand::Rng;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// Uniform complex numbers in the unit square.
+    pub fn random_array(n: usize, seed: u64) -> Vec<Complex32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..n)
+            .map(|_| Complex32::new(rng.random_range(-1.0..1.0), rng.random_range(-1.0..1.0)))
+            .collect()
+    }
+
+    fn inner(a: &[Complex32], b: &[Complex32]) -> Complex64 {
+        let wide = |v: &Complex32| Complex64::new(v.re.into(), v.im.into());
+        a.iter().zip(b).map(|(a, b)| wide(a).conj() * wide(b)).sum()
+    }
+
+    /// The dot-product test every operator must pass: `<A u, v> = <u, A^H v>`, and `A^H A` as claimed.
+    pub fn assert_adjoint(op: &impl LinearOperator, seed: u64) {
+        let u = random_array(op.domain().iter().product(), seed);
+        let v = random_array(op.range().iter().product(), seed + 1);
+        let (a_u, ah_v) = (op.forward(&u), op.adjoint(&v));
+        assert_eq!(a_u.len(), v.len(), "forward does not have the shape of the range");
+        assert_eq!(ah_v.len(), u.len(), "adjoint does not have the shape of the domain");
+        let (left, right) = (inner(&a_u, &v), inner(&u, &ah_v));
+        let scale = (inner(&a_u, &a_u).re * inner(&v, &v).re).sqrt().max(1e-12);
+        assert!((left - right).norm() / scale < 1e-5, "{left} against {right}");
+        let (normal, composed) = (op.normal(&u), op.adjoint(&a_u));
+        let worst = normal.iter().zip(&composed).map(|(a, b)| (a - b).norm()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "normal differs from adjoint after forward by {worst}");
+    }
+
+    fn random_maps(n_coils: usize, n_y: usize, n_x: usize) -> CoilMaps {
+        CoilMaps {
+            maps: random_array(n_coils * n_y * n_x, 5),
+            n_coils,
+            n_y,
+            n_x,
+            support: vec![true; n_y * n_x],
+        }
+    }
+
+    #[test]
+    fn sense_operator_is_adjoint_for_every_kind_of_mask() {
+        for (n_coils, n_y, n_x) in [(3, 13, 14), (1, 16, 7), (5, 31, 33), (2, 100, 101)] {
+            let masks: [fn(usize, usize) -> bool; 4] =
+                [|_, x| x % 3 == 0, |y, _| y % 2 == 1, |y, x| (y * 7 + x * 3) % 5 < 2, |_, _| true];
+            for keep in masks {
+                let mask = (0..n_y * n_x).map(|i| keep(i / n_x, i % n_x)).collect();
+                let op = CartesianSenseOp::new(random_maps(n_coils, n_y, n_x), mask).unwrap();
+                assert_adjoint(&op, 17);
+            }
+        }
+    }
+
+    #[test]
+    fn composition_applies_the_inner_operator_first_and_is_adjoint() {
+        let mask: Vec<bool> = (0..12 * 15).map(|i| i % 4 != 1).collect();
+        let sense = CartesianSenseOp::new(random_maps(3, 12, 15), mask).unwrap();
+        let expected = sense.forward(&CentredFft::new(&[12, 15]).adjoint(&random_array(180, 9)));
+        let op = sense.after(Adjoint(CentredFft::new(&[12, 15])));
+        assert_eq!(op.forward(&random_array(180, 9)), expected);
+        assert_adjoint(&op, 21);
+    }
+
+    /// The inverse transform as an operator, to have two different ones to compose.
+    struct Adjoint(CentredFft);
+
+    impl LinearOperator for Adjoint {
+        fn domain(&self) -> Vec<usize> {
+            self.0.shape()
+        }
+        fn range(&self) -> Vec<usize> {
+            self.0.shape()
+        }
+        fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
+            LinearOperator::adjoint(&self.0, u)
+        }
+        fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32> {
+            LinearOperator::forward(&self.0, v)
+        }
+    }
+
+    #[test]
+    fn a_mask_of_another_matrix_is_refused() {
+        let error = CartesianSenseOp::new(random_maps(2, 5, 7), vec![true; 36]).unwrap_err();
+        assert!(matches!(error, Error::Size { expected: 35, found: 36, .. }));
+    }
+}

@@ -1,0 +1,1 @@
+//! The checked report as Markdown, HTML and JSON.

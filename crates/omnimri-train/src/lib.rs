@@ -1,0 +1,1 @@
+//! The four training stages on one step-based loop.

@@ -1,0 +1,1 @@
+//! OmniMRI: k-space to report, one program and one model.
