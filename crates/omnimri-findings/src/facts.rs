@@ -192,7 +192,10 @@ pub fn canonical(facts: &[Fact]) -> Vec<Fact> {
 
 /// All facts of some statements in canonical order without repetitions.
 pub fn all_facts(statements: &[Statement]) -> Vec<Fact> {
-    let facts: Vec<Fact> = statements.iter().flat_map(|s| s.facts.iter().copied()).collect();
+    let facts: Vec<Fact> = statements
+        .iter()
+        .flat_map(|s| s.facts.iter().copied())
+        .collect();
     canonical(&facts)
 }
 

@@ -75,5 +75,9 @@ impl AnatomyEntry {
 
 /// `result.json` never holds a null probability: anything not finite becomes 0.
 fn finite_probability(p: f64) -> f64 {
-    if p.is_finite() { p.clamp(0.0, 1.0) } else { 0.0 }
+    if p.is_finite() {
+        p.clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
 }

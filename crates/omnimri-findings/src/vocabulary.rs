@@ -16,7 +16,12 @@ pub struct Code {
 }
 
 const fn sct(value: &'static str, meaning: &'static str, exact: bool) -> Code {
-    Code { scheme: "SCT", value, meaning, exact }
+    Code {
+        scheme: "SCT",
+        value,
+        meaning,
+        exact,
+    }
 }
 
 /// Serialises an enum by its `name()` and reads it back through its `from_name()`.
@@ -25,7 +30,9 @@ macro_rules! serde_by_name {
         impl $type {
             /// The item with this name, letter case ignored.
             pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.into_iter().find(|item| item.name().eq_ignore_ascii_case(name.trim()))
+                Self::ALL
+                    .into_iter()
+                    .find(|item| item.name().eq_ignore_ascii_case(name.trim()))
             }
         }
 
@@ -67,7 +74,12 @@ pub enum Region {
 
 impl Region {
     /// All regions, in the order the model's region head uses.
-    pub const ALL: [Self; 4] = [Self::Brain, Self::Hippocampus, Self::Heart, Self::LumbarSpine];
+    pub const ALL: [Self; 4] = [
+        Self::Brain,
+        Self::Hippocampus,
+        Self::Heart,
+        Self::LumbarSpine,
+    ];
 
     /// Lower-case name.
     pub const fn name(self) -> &'static str {
@@ -113,8 +125,15 @@ pub enum Sequence {
 
 impl Sequence {
     /// All sequences, in the order the model's sequence head uses.
-    pub const ALL: [Self; 7] =
-        [Self::T1, Self::T1Post, Self::T2, Self::Flair, Self::Cine, Self::WaterFat, Self::Other];
+    pub const ALL: [Self; 7] = [
+        Self::T1,
+        Self::T1Post,
+        Self::T2,
+        Self::Flair,
+        Self::Cine,
+        Self::WaterFat,
+        Self::Other,
+    ];
 
     /// Name as written in a report.
     pub const fn name(self) -> &'static str {
@@ -330,8 +349,12 @@ pub enum CardiacClass {
 
 impl CardiacClass {
     /// All classes, in the order the model's cardiac head uses.
-    pub const ALL: [Self; 4] =
-        [Self::HeartFailureInfarct, Self::HeartFailureNoInfarct, Self::Hypertrophy, Self::Normal];
+    pub const ALL: [Self; 4] = [
+        Self::HeartFailureInfarct,
+        Self::HeartFailureNoInfarct,
+        Self::Hypertrophy,
+        Self::Normal,
+    ];
 
     /// Lower-case name as `diagnosis` in `result.json` lists it.
     pub const fn name(self) -> &'static str {
@@ -363,8 +386,13 @@ pub enum Side {
 
 impl Side {
     /// All sides.
-    pub const ALL: [Self; 5] =
-        [Self::ImageLeft, Self::ImageRight, Self::Midline, Self::PatientLeft, Self::PatientRight];
+    pub const ALL: [Self; 5] = [
+        Self::ImageLeft,
+        Self::ImageRight,
+        Self::Midline,
+        Self::PatientLeft,
+        Self::PatientRight,
+    ];
 
     /// Lower-case name as a report writes it.
     pub const fn name(self) -> &'static str {
@@ -410,7 +438,10 @@ mod tests {
     fn colours_differ_within_a_region() {
         for a in Label::ALL {
             for b in Label::ALL {
-                assert!(a == b || a.region() != b.region() || a.rgb() != b.rgb(), "{a} {b}");
+                assert!(
+                    a == b || a.region() != b.region() || a.rgb() != b.rgb(),
+                    "{a} {b}"
+                );
             }
         }
     }
@@ -419,7 +450,10 @@ mod tests {
     fn names_survive_json() {
         let text = serde_json::to_string(&Side::ImageLeft).unwrap();
         assert_eq!(text, "\"image left\"");
-        assert_eq!(serde_json::from_str::<Side>(&text).unwrap(), Side::ImageLeft);
+        assert_eq!(
+            serde_json::from_str::<Side>(&text).unwrap(),
+            Side::ImageLeft
+        );
         assert!(serde_json::from_str::<Side>("\"up\"").is_err());
     }
 }
