@@ -1,0 +1,16 @@
+//! Adapters: a few general readers of layouts, driven by the settings in a catalogue entry.
+//!
+//! Every adapter turns its table or folder into [`Item`]s (what to read and what is known of it); reading an item is
+//! one function for all of them. A new dataset of a known layout is a new TOML file, not new code.
+
+mod items;
+mod read;
+mod settings;
+
+pub use settings::{
+    Adapter, Choice, ClassRules, Closed, EmptyWhen, ImageFolderCsv, MaskForm, MaskRule, NiftiCases,
+    NiftiFolder, NiftiForm, PairedChannels, QuestionAnswerCsv, Rows, Series, SubjectBlock,
+};
+
+pub(crate) use items::{Item, list};
+pub(crate) use read::read_item;

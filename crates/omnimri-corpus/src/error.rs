@@ -1,0 +1,151 @@
+//! The one error type of this crate.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a catalogue entry or a dataset could not be used as a whole.
+///
+/// A single damaged image is not an error: it is listed in [`crate::Loaded::rejected`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// A catalogue entry that does not parse.
+    #[error("catalogue entry {name}: {source}")]
+    ParseEntry {
+        /// Name of the entry or its file.
+        name: String,
+        /// The parser's error, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// A catalogue entry that parses and contradicts itself.
+    #[error("catalogue entry {name}: {field}: expected {expected}, found {found}")]
+    BadEntry {
+        /// Name of the entry.
+        name: String,
+        /// The key.
+        field: String,
+        /// What is allowed.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// No entry of this name.
+    #[error("no dataset named {name} in the catalogue; {hint}")]
+    UnknownDataset {
+        /// The name asked for.
+        name: String,
+        /// Names that come near, or how to list them.
+        hint: String,
+    },
+    /// An entry that is described but cannot be read.
+    #[error("dataset {name}: no adapter reads this layout yet; the entry holds facts only")]
+    NoAdapter {
+        /// Name of the entry.
+        name: String,
+    },
+    /// The folder or its table is missing.
+    #[error("{}: expected {expected}, found nothing; {hint}", path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+        /// What should be there.
+        expected: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A table that breaks its own form.
+    #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
+    BadTable {
+        /// The table.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// What a table needs.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Too many inputs were rejected to go on.
+    #[error(
+        "dataset {name}: {rejected} of {total} inputs rejected, more than {allowed}; first: {first}"
+    )]
+    TooManyRejected {
+        /// Name of the dataset.
+        name: String,
+        /// How many were rejected.
+        rejected: usize,
+        /// How many there were.
+        total: usize,
+        /// The limit.
+        allowed: usize,
+        /// The first reason.
+        first: String,
+    },
+    /// A licence that the caller's policy does not admit.
+    #[error("dataset {name}: its licence ({licence}) admits {admits}, the policy asks for {asked}")]
+    Licence {
+        /// Name of the dataset.
+        name: String,
+        /// The licence's name.
+        licence: String,
+        /// Use that the licence admits.
+        admits: String,
+        /// Use that was asked for.
+        asked: String,
+    },
+    /// A shard or manifest whose content does not fit its checksum or format.
+    #[error("{}: damaged shard: expected {expected}, found {found}; build it again", path.display())]
+    DamagedShard {
+        /// The file.
+        path: PathBuf,
+        /// What the manifest or format says.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
+    /// Something that cannot be encoded.
+    #[error("{}: cannot encode: {source}", path.display())]
+    Encode {
+        /// The file to be written.
+        path: PathBuf,
+        /// The encoder's error.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] for `map_err`.
+    pub fn io(
+        path: impl Into<PathBuf>,
+        action: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            path,
+            action,
+            source,
+        }
+    }
+
+    /// True if the data or the entry is at fault rather than the system.
+    pub fn is_invalid_input(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Encode { .. })
+    }
+
+    /// True if the dataset is known and cannot be read by this version.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::NoAdapter { .. })
+    }
+}

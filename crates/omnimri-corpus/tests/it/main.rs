@@ -1,0 +1,3 @@
+//! Integration tests: miniatures of each layout, and the real sets where they are there.
+
+mod real;
