@@ -95,7 +95,7 @@ pub enum Error {
         source: Option<std::io::Error>,
     },
     /// Compressed data that does not decode or fails its checksum.
-    #[error("{}: cannot decompress: expected {expected}, found {source}; copy or export it again", path.display())]
+    #[error("{}: cannot decompress: expected {expected}, found {}; copy or export it again", path.display(), one_line(source))]
     CorruptData {
         /// The file.
         path: PathBuf,
@@ -141,7 +141,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// A PNG or JPEG that does not decode.
-    #[error("{}: cannot decode the image: {source}; expected a whole PNG or JPEG", path.display())]
+    #[error("{}: cannot decode the image: {}; expected a whole PNG or JPEG", path.display(), one_line(source))]
     DecodeImage {
         /// The file.
         path: PathBuf,
@@ -238,6 +238,15 @@ pub enum Error {
         /// Values given.
         found: usize,
     },
+}
+
+/// Messages of other libraries may hold line breaks; ours are one line.
+fn one_line(message: &dyn std::fmt::Display) -> String {
+    message
+        .to_string()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl Error {

@@ -1,14 +1,37 @@
 //! Volumes, k-space and their files: NIfTI, DICOM, npy, PNG and JPEG.
 //!
 //! In: a path. Out: [`Volume`], [`KSpace`] or an [`Error`] that names the file, what was expected and what was found.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | [`open`](mod@open) | tells the kind of a path by its content and calls the right reader |
+//! | [`nifti`], [`dicom`], [`raster`], [`npy`], [`kspace`] | one format each |
+//! | [`geometry`], [`volume`] | voxel grids in RAS+ millimetres, how far they are trusted, and what lies on them |
+//! | [`volume_ops`] | reorientation with its exact inverse, imaging plane, percentiles |
+//! | [`info`] | what was understood, as text and JSON |
+//! | [`write_beside`](mod@write_beside) | files that are whole or not there |
 
 pub mod dicom;
 pub mod error;
 pub mod geometry;
+pub mod info;
+pub mod kspace;
+pub mod nifti;
+pub mod npy;
 pub mod open;
+pub mod raster;
 pub mod volume;
+pub mod volume_ops;
+pub mod write_beside;
 
 pub use error::{Error, Result};
 pub use geometry::{Affine, Geometry, Plane, Trust, Zyx};
-pub use open::{KSpaceOptions, OpenOptions};
+pub use info::Info;
+pub use kspace::read_kspace_npy;
+pub use nifti::{read_nifti, write_label_map, write_nifti};
+pub use npy::{NpyArray, NpyData, read_npy, write_npy_bool, write_npy_complex32, write_npy_f32};
+pub use open::{Input, InputKind, KSpaceOptions, OpenOptions, detect, open, sha256, stem};
+pub use raster::{read_image, write_png_grey, write_png_labels};
 pub use volume::{Acquisition, KSpace, LabelMap, SourceKind, Volume};
+pub use volume_ops::{AxisMap, percentiles, plane_of, reorient, reorient_to_canonical};
+pub use write_beside::write_beside;

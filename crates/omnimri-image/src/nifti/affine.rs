@@ -75,7 +75,15 @@ pub(super) fn geometry(
             }
         }
     }
-    Ok((Geometry { size, affine, orientation, spacing }, warnings))
+    Ok((
+        Geometry {
+            size,
+            affine,
+            orientation,
+            spacing,
+        },
+        warnings,
+    ))
 }
 
 /// Sform, else qform, else the voxel sizes alone; an unusable one that the header sets is warned about.
@@ -87,12 +95,17 @@ fn best_affine(
 ) -> Result<(Affine, Origin)> {
     let sform = (header.sform_code > 0).then(|| sform(header));
     let qform = (header.qform_code > 0).then(|| qform(header));
-    let usable = |a: &Option<Option<Affine>>| a.flatten().filter(is_regular);
-    let sform_ok = usable(&sform.map(Some));
-    let qform_ok = usable(&qform);
+    let sform_ok = sform.filter(is_regular);
+    let qform_ok = qform.flatten().filter(is_regular);
     if sform.is_some() && sform_ok.is_none() {
-        let next = if qform_ok.is_some() { "the qform" } else { "voxel sizes alone" };
-        warnings.push(format!("The sform is zero, singular or not finite, so {next} is used."));
+        let next = if qform_ok.is_some() {
+            "the qform"
+        } else {
+            "voxel sizes alone"
+        };
+        warnings.push(format!(
+            "The sform is zero, singular or not finite, so {next} is used."
+        ));
     }
     if let Some(affine) = sform_ok {
         if let Some(q) = qform_ok
@@ -149,12 +162,28 @@ fn qform(header: &Header) -> Option<Affine> {
         (1.0 - square).sqrt()
     };
     let rotation = [
-        [a * a + b * b - c * c - d * d, 2.0 * (b * c - a * d), 2.0 * (b * d + a * c)],
-        [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
-        [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        [
+            a * a + b * b - c * c - d * d,
+            2.0 * (b * c - a * d),
+            2.0 * (b * d + a * c),
+        ],
+        [
+            2.0 * (b * c + a * d),
+            a * a + c * c - b * b - d * d,
+            2.0 * (c * d - a * b),
+        ],
+        [
+            2.0 * (b * d - a * c),
+            2.0 * (c * d + a * b),
+            a * a + d * d - b * b - c * c,
+        ],
     ];
     let qfac = if header.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
-    let step = [header.pixdim[1].abs(), header.pixdim[2].abs(), header.pixdim[3].abs() * qfac];
+    let step = [
+        header.pixdim[1].abs(),
+        header.pixdim[2].abs(),
+        header.pixdim[3].abs() * qfac,
+    ];
     let mut m = [[0.0; 4]; 4];
     for r in 0..3 {
         for c in 0..3 {
@@ -169,11 +198,7 @@ fn qform(header: &Header) -> Option<Affine> {
 /// Voxel sizes only, in the usual reading of such files: radiological columns, world origin at the matrix centre.
 ///
 /// Returns `None` where a size is not finite; a size of zero counts as 1 with a warning.
-fn from_pixdim(
-    header: &Header,
-    size: Zyx<usize>,
-    warnings: &mut Vec<String>,
-) -> Option<Affine> {
+fn from_pixdim(header: &Header, size: Zyx<usize>, warnings: &mut Vec<String>) -> Option<Affine> {
     let mut step = [1.0; 3];
     for axis in 0..3 {
         let s = header.pixdim[axis + 1].abs();
@@ -184,7 +209,10 @@ fn from_pixdim(
         if s > 0.0 {
             step[axis] = s;
         } else if (axis as i64) < header.dim[0] {
-            warnings.push(format!("The voxel size of axis {} is zero and is taken as 1.", axis + 1));
+            warnings.push(format!(
+                "The voxel size of axis {} is zero and is taken as 1.",
+                axis + 1
+            ));
         }
     }
     Some(base_affine(Zyx::new(step[2], step[1], step[0]), size)).filter(is_regular)
@@ -210,25 +238,28 @@ fn is_regular(affine: &Affine) -> bool {
 /// Scales metres and micrometres to millimetres where the result is a plausible voxel size.
 ///
 /// Returns why spacing cannot be trusted, if the unit makes no sense.
-fn apply_units(
-    header: &Header,
-    affine: &mut Affine,
-    warnings: &mut Vec<String>,
-) -> Option<String> {
+fn apply_units(header: &Header, affine: &mut Affine, warnings: &mut Vec<String>) -> Option<String> {
     let (factor, unit) = match header.xyzt_units & 7 {
         1 => (1e3, "metres"),
         3 => (1e-3, "micrometres"),
         _ => return None,
     };
     let s = affine.spacing_mm();
-    if [s.x, s.y, s.z].iter().all(|v| (0.005..=50.0).contains(&(v * factor))) {
+    if [s.x, s.y, s.z]
+        .iter()
+        .all(|v| (0.005..=50.0).contains(&(v * factor)))
+    {
         for row in affine.0.iter_mut().take(3) {
             row.iter_mut().for_each(|v| *v *= factor);
         }
-        warnings.push(format!("The header counts in {unit}, which are converted to millimetres."));
+        warnings.push(format!(
+            "The header counts in {unit}, which are converted to millimetres."
+        ));
         return None;
     }
-    Some(format!("the header claims {unit}, which gives no plausible voxel size"))
+    Some(format!(
+        "the header claims {unit}, which gives no plausible voxel size"
+    ))
 }
 
 /// Sizes of exactly one millimetre on a matrix that only thick slices explain: values nobody filled in.
@@ -249,7 +280,10 @@ mod tests {
     use crate::nifti::Version;
 
     fn header() -> Header {
-        Header { dim: [3, 5, 7, 11, 1, 1, 1, 1], ..Header::new(Version::One) }
+        Header {
+            dim: [3, 5, 7, 11, 1, 1, 1, 1],
+            ..Header::new(Version::One)
+        }
     }
 
     fn size() -> Zyx<usize> {
@@ -323,7 +357,11 @@ mod tests {
         let mut h = header();
         h.sform_code = 1;
         h.xyzt_units = 3;
-        h.srow = [[900.0, 0.0, 0.0, 5.0], [0.0, 900.0, 0.0, 0.0], [0.0, 0.0, 2000.0, 0.0]];
+        h.srow = [
+            [900.0, 0.0, 0.0, 5.0],
+            [0.0, 900.0, 0.0, 0.0],
+            [0.0, 0.0, 2000.0, 0.0],
+        ];
         let (g, w) = geometry(Path::new("u.nii"), &h, size()).unwrap();
         let s = g.affine.spacing_mm();
         assert!((s.x - 0.9).abs() < 1e-9 && (s.z - 2.0).abs() < 1e-9 && w.len() == 1);

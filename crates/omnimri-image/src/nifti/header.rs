@@ -173,7 +173,10 @@ impl Header {
 
     /// The fixed part as bytes (348 or 540), without the extension flag that follows it in a single file.
     pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer { bytes: vec![0; self.version.header_len()], order: self.order };
+        let mut w = Writer {
+            bytes: vec![0; self.version.header_len()],
+            order: self.order,
+        };
         w.i32(0, self.version.header_len() as i32);
         match self.version {
             Version::One => self.encode_one(&mut w),
@@ -207,7 +210,14 @@ impl Header {
     }
 
     fn encode_two(&self, w: &mut Writer) {
-        w.put(4, if self.single_file { b"n+2\0\r\n\x1a\n" } else { b"ni2\0\r\n\x1a\n" });
+        w.put(
+            4,
+            if self.single_file {
+                b"n+2\0\r\n\x1a\n"
+            } else {
+                b"ni2\0\r\n\x1a\n"
+            },
+        );
         w.i16(12, self.datatype);
         w.i16(14, self.bitpix);
         for i in 0..8 {

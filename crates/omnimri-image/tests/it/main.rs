@@ -1,0 +1,9 @@
+//! Integration tests: every reader and writer through the public interface.
+
+mod bad_input;
+mod fuzz;
+mod kspace;
+mod nifti;
+mod peers;
+mod raster;
+mod support;

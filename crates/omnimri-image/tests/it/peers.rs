@@ -1,0 +1,90 @@
+//! Properties of the real files, where they are present. Voxels are compared with nibabel by `tools/peers`.
+
+use omnimri_image::{Info, Input, InputKind, KSpaceOptions, OpenOptions, detect, open};
+use omnimri_image::{read_image, read_kspace_npy, read_nifti};
+
+use crate::support::*;
+
+#[test]
+fn glioma_headers_are_not_trusted_and_hippocampus_headers_are() {
+    let Some(data) = shared_data() else { return };
+    let options = OpenOptions::default();
+    let glioma = files(&data.join("glioma_progression/nifti"), ".nii.gz");
+    assert!(!glioma.is_empty());
+    for path in glioma {
+        let v = read_nifti(&path, &options).unwrap();
+        assert!(!v.geometry.orientation.is_trusted() && !v.geometry.spacing.is_trusted());
+        assert_eq!(v.geometry.voxel_ml(), None);
+        assert!(
+            v.warnings.iter().any(|w| w.contains("1x1x1 mm")),
+            "{:?}",
+            v.warnings
+        );
+        let info = Info::from_volume(&path, &v);
+        let json = serde_json::to_value(&info).unwrap();
+        assert!(json["spacing_mm"].is_null() && json["orientation"].is_null());
+        assert_eq!(json["kind"], "nifti");
+    }
+    for path in files(&data.join("hippocampus/images"), ".nii.gz")
+        .iter()
+        .take(20)
+    {
+        let v = read_nifti(path, &options).unwrap();
+        assert!(v.geometry.orientation.is_trusted() && v.geometry.spacing.is_trusted());
+        assert!(v.warnings.is_empty(), "{:?}", v.warnings);
+        assert_eq!(v.geometry.affine.orientation_code(), "RAS");
+    }
+}
+
+#[test]
+fn every_published_slice_opens() {
+    let Some(data) = shared_data() else { return };
+    let mut n = 0;
+    for folder in [
+        "vqa_rad",
+        "brain_tumor_t1ce",
+        "cardiac_lv",
+        "spine_lumbar",
+        "ms_brain",
+    ] {
+        let mut paths = files(&data.join(folder), ".jpg");
+        paths.extend(files(&data.join(folder), ".png").into_iter().step_by(10));
+        for path in paths {
+            let v = read_image(&path, &OpenOptions::default()).unwrap();
+            assert!(v.is_2d() && !v.voxels.is_empty());
+            n += 1;
+        }
+    }
+    assert!(n > 2000);
+}
+
+#[test]
+fn kspace_files_open_without_axis_names() {
+    let Some(data) = shared_data() else { return };
+    for (name, shape, sampled) in [
+        ("kspace/brain_8ch_cartesian.npy", (8, 230, 180), 0.05..0.2),
+        ("kspace/siemens_gre_2ch.npy", (2, 160, 320), 0.99..1.01),
+        (
+            "kspace_more/brain_t2_4ch_full.npy",
+            (4, 256, 512),
+            0.99..1.01,
+        ),
+    ] {
+        let path = data.join(name);
+        assert_eq!(detect(&path).unwrap(), InputKind::KSpace);
+        let k = read_kspace_npy(&path, &KSpaceOptions::default()).unwrap();
+        assert_eq!((k.n_coils, k.n_y, k.n_x), shape);
+        let info = Info::from_kspace(&path, &k);
+        assert!(
+            sampled.contains(&info.sampled_fraction.unwrap()),
+            "{:?}",
+            info.sampled_fraction
+        );
+        assert!(matches!(
+            open(&path, &OpenOptions::default()).unwrap(),
+            Input::KSpace(_)
+        ));
+    }
+    let raw = data.join("kspace/siemens_gre_2ch.dat");
+    assert!(detect(&raw).unwrap_err().is_unsupported());
+}
