@@ -1,2 +1,31 @@
 //! The vision-language model: encoder, connector, language model, dense decoder, learned reconstruction.
+//!
+//! In: slices, k-space and questions. Out: masks, classes, text and reconstructed images.
+//!
+//! - `config`: sizes and presets; `error`: what can go wrong
+//! - `kernel`: convolution and normalisation with hand-written gradients; `layers`: blocks made of them
+//! - `encoder`, `decoder`, `heads`, `connector`, `language`, `unrolled`: the parts; `model`: the whole
+//! - `task`: what masks can be asked for
+
+pub mod checkpoint;
+pub mod config;
+pub mod connector;
+pub mod decoder;
+pub mod encoder;
+pub mod error;
+pub mod heads;
 pub mod kernel;
+pub mod language;
+pub mod layers;
+pub mod model;
+pub mod preprocess;
+pub mod task;
+pub mod tokenizer;
+pub mod unrolled;
+
+pub use checkpoint::{Checkpoint, CheckpointConfig, CheckpointFiles};
+pub use config::ModelConfig;
+pub use error::{Error, Result};
+pub use model::{OmniMri, Seen};
+pub use task::MaskTask;
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,205 @@
+//! One TOML a run: which stage, from which checkpoint, on which data, for how many steps.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Configuration of a run; unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Stage 1 to 4 of the paper; named in logs and the model card.
+    pub stage: u8,
+    /// Preset of the model's sizes.
+    pub model: String,
+    /// Seed of weights, data order and augmentation.
+    pub seed: u64,
+    /// Checkpoint folder to start from (an export with `model.safetensors`), or none for random weights.
+    pub start: Option<PathBuf>,
+    /// Where state, log and exports of this run go.
+    pub out: PathBuf,
+    /// Folder that holds the datasets.
+    pub data: PathBuf,
+    /// Catalogue entries to train on; only their train split is read.
+    pub sets: Vec<String>,
+    /// Optimisation steps.
+    pub steps: u64,
+    /// Optimiser.
+    pub optimizer: OptimizerConfig,
+    /// Parts of the model that learn; the others are frozen.
+    pub learn: Vec<Part>,
+    /// How often each kind of batch is drawn.
+    pub mixture: Vec<Ingredient>,
+    /// Seconds between saves of the run's state.
+    #[serde(default = "default_save_every")]
+    pub save_every_s: u64,
+    /// Steps between log lines.
+    #[serde(default = "default_log_every")]
+    pub log_every: u64,
+}
+
+fn default_save_every() -> u64 {
+    180
+}
+
+fn default_log_every() -> u64 {
+    20
+}
+
+/// AdamW with warm-up and cosine decay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Learning rate at the last step, as a share of the peak.
+    pub final_share: f64,
+    /// Steps of linear warm-up.
+    pub warmup: u64,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// Largest global norm of the gradient.
+    pub clip: f64,
+}
+
+/// A part of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Vision encoder.
+    Vision,
+    /// Dense decoder.
+    Dense,
+    /// Class heads.
+    Heads,
+    /// Connector.
+    Connector,
+    /// Language model.
+    Language,
+    /// Learned reconstruction.
+    Unrolled,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 6] =
+        [Self::Vision, Self::Dense, Self::Heads, Self::Connector, Self::Language, Self::Unrolled];
+
+    /// Name of the field of the model, the first part of its parameters' paths.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Vision => "vision",
+            Self::Dense => "dense",
+            Self::Heads => "heads",
+            Self::Connector => "connector",
+            Self::Language => "language",
+            Self::Unrolled => "unrolled",
+        }
+    }
+}
+
+/// One kind of batch and how often it is drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ingredient {
+    /// What a batch of this kind trains.
+    pub kind: Kind,
+    /// Catalogue entries it draws from; all of the run's where empty.
+    #[serde(default)]
+    pub sets: Vec<String>,
+    /// Examples a batch.
+    pub batch: usize,
+    /// Slices an example (volumes; spread over the whole volume).
+    #[serde(default = "one")]
+    pub slices: usize,
+    /// Relative frequency.
+    pub weight: f64,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Kinds of batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Restore corrupted slices, hidden patches among them (stage 1).
+    Restore,
+    /// Reconstruct undersampled simulated acquisitions (stages 1, 3, 4).
+    Reconstruct,
+    /// Outline structures of simulated heads (stage 1).
+    Synthetic,
+    /// Masks and classes of labelled slices; the language model rests.
+    Dense,
+    /// Classes only, of everything, images that are no MRI among them.
+    Classes,
+    /// Text without an image (warm-up of the language model).
+    TextOnly,
+    /// Reports from images; the dense decoder gets no gradient.
+    Report,
+    /// Questions and answers about images.
+    Instruct,
+    /// `<seg>` and `<box>` answers with their masks.
+    Grounded,
+}
+
+impl TrainConfig {
+    /// Reads and checks a configuration. Relative paths are taken from the current folder.
+    ///
+    /// # Errors
+    /// If the file cannot be read, has unknown keys or impossible values.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.into(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| Error::ParseConfig { path: path.into(), source: Box::new(source) })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks values that types cannot.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn validate(&self) -> Result<()> {
+        let fail = |key: &'static str, expected: &'static str, found: String| {
+            Err(Error::Config { key, expected, found })
+        };
+        let rate = self.optimizer.learning_rate;
+        if !(rate > 0.0 && rate < 1.0) {
+            return fail("optimizer.learning_rate", "between 0 and 1", rate.to_string());
+        }
+        if self.steps == 0 {
+            return fail("steps", "at least 1", "0".into());
+        }
+        if self.learn.is_empty() {
+            return fail("learn", "at least one part", "none".into());
+        }
+        if self.mixture.iter().map(|i| i.weight.max(0.0)).sum::<f64>() <= 0.0 {
+            return fail("mixture", "a positive weight", "none".into());
+        }
+        for i in &self.mixture {
+            if i.batch == 0 || i.slices == 0 {
+                return fail("mixture.batch, mixture.slices", "at least 1", "0".into());
+            }
+            if let Some(set) = i.sets.iter().find(|s| !self.sets.contains(s)) {
+                return fail("mixture.sets", "names from `sets`", set.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Learning rate at `step` of this run.
+    pub fn learning_rate(&self, step: u64) -> f64 {
+        let o = &self.optimizer;
+        if step < o.warmup {
+            return o.learning_rate * (step + 1) as f64 / o.warmup as f64;
+        }
+        let done = (step - o.warmup) as f64 / self.steps.saturating_sub(o.warmup).max(1) as f64;
+        let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos());
+        o.learning_rate * (o.final_share + (1.0 - o.final_share) * cosine)
+    }
+}

@@ -1,0 +1,51 @@
+//! Exports the averaged weights of a run as a checkpoint folder.
+
+use std::collections::BTreeMap;
+
+use omnimri_model::{Checkpoint, CheckpointConfig, ModelConfig, Tokenizer};
+
+use crate::config::TrainConfig;
+use crate::error::{Error, Result};
+use crate::state::State;
+
+/// Writes `out/export`.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write(config: &TrainConfig, state: &State, tokenizer: &Tokenizer) -> Result<()> {
+    let mut history = Vec::new();
+    let mut licences = BTreeMap::new();
+    if let Some(start) = &config.start {
+        let path = start.join("config.json");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        let before: CheckpointConfig = serde_json::from_str(&text)
+            .map_err(|e| Error::Resume { path, problem: e.to_string() })?;
+        history = before.history;
+        licences = before.licences;
+    }
+    let p = &state.position;
+    history.push(format!(
+        "stage {}: {} steps, {} slices, {:.0} s, seed {}",
+        config.stage, p.step, p.slices, p.seconds, config.seed
+    ));
+    for name in &config.sets {
+        let entry = omnimri_corpus::find(name)?;
+        licences.insert(name.clone(), entry.licence.name.clone());
+    }
+    let model = ModelConfig::preset(&config.model).ok_or_else(|| Error::Config {
+        key: "model",
+        expected: "a preset",
+        found: config.model.clone(),
+    })?;
+    let checkpoint = CheckpointConfig {
+        model_type: "omnimri".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        model,
+        licences,
+        history,
+    };
+    let card = crate::card::model_card(&checkpoint);
+    Checkpoint::write(&config.out.join("export"), &state.average, &checkpoint, tokenizer, &card)?;
+    Ok(())
+}

@@ -1,0 +1,333 @@
+//! The one loop of all stages: draw a batch, step, average, log, save. Steps, not epochs; a step is a pure function of the
+//! configuration and its number, so that a resumed run equals an uninterrupted one.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::prelude::*;
+use indicatif::{ProgressBar, ProgressStyle};
+use omnimri_corpus::{Split, load_all};
+use omnimri_model::{Checkpoint, ModelConfig, OmniMri, Tokenizer};
+use rand::Rng;
+
+use crate::average;
+use crate::batch::{Pool, step_rng};
+use crate::clip;
+use crate::config::{Ingredient, Part, TrainConfig};
+use crate::draw::{Batch, Drawer};
+use crate::error::{Error, Result};
+use crate::objective::Loss;
+use crate::state::{self, Position, State};
+
+/// Batches prepared ahead of the step that uses them.
+const PREFETCH: usize = 3;
+/// Keeps the stream of mixture draws apart from that of the batches themselves.
+const MIXTURE_SEED: u64 = 0x6d69_7874;
+
+/// What a run reports when it ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Steps done.
+    pub steps: u64,
+    /// Seconds trained.
+    pub seconds: f64,
+    /// Slices seen.
+    pub slices: u64,
+    /// Mean loss of the last log interval.
+    pub loss: f64,
+}
+
+/// Runs a configuration to its end, from its saved state if `resume`.
+///
+/// # Errors
+/// Everything in [`Error`]; state saved before the error stays.
+pub fn train(config: &TrainConfig, resume: bool) -> Result<Summary> {
+    config.validate()?;
+    std::fs::create_dir_all(&config.out)
+        .map_err(|source| Error::Write { path: config.out.clone(), source })?;
+    write_config(config)?;
+    let device = Device::flex().autodiff();
+    let loaded = load_all(&config.data, &config.sets, Some(Split::Train))?;
+    for r in &loaded.rejected {
+        eprintln!("left out: {}: {}", r.path.display(), r.reason);
+    }
+    let pool = Pool::new(loaded.examples);
+    let (mut state, tokenizer) = begin(config, resume, &device, &pool)?;
+    let drawer = Drawer::new(config, &pool, tokenizer.as_ref())?;
+    let bar = progress_bar(config, state.position.step);
+    let result = steps(config, &device, &drawer, &mut state, &bar);
+    bar.finish_and_clear();
+    let summary = result?;
+    state.save(&config.out)?;
+    if let Some(tokenizer) = &tokenizer {
+        crate::export::write(config, &state, tokenizer)?;
+    }
+    Ok(summary)
+}
+
+fn write_config(config: &TrainConfig) -> Result<()> {
+    let path = config.out.join("config.toml");
+    let text = toml::to_string_pretty(config).map_err(|e| Error::Write {
+        path: path.clone(),
+        source: std::io::Error::other(e),
+    })?;
+    std::fs::write(&path, text).map_err(|source| Error::Write { path, source })
+}
+
+fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
+    AdamWConfig::new()
+        .with_beta_2(0.99)
+        .with_epsilon(1e-8)
+        .with_weight_decay(config.optimizer.weight_decay as f32)
+        .init()
+}
+
+/// Builds the model, from random weights, a published checkpoint or the run's own state.
+fn begin(
+    config: &TrainConfig,
+    resume: bool,
+    device: &Device,
+    pool: &Pool,
+) -> Result<(State, Option<Tokenizer>)> {
+    let model_config = ModelConfig::preset(&config.model).ok_or_else(|| Error::Config {
+        key: "model",
+        expected: "nano, tiny, small, base or large",
+        found: config.model.clone(),
+    })?;
+    device.seed(config.seed);
+    let (model, tokenizer) = match &config.start {
+        Some(path) => {
+            let checkpoint = Checkpoint::read(path, device)?;
+            (checkpoint.model, checkpoint.tokenizer)
+        }
+        None => (
+            model_config.init(device)?,
+            crate::text::train_tokenizer(pool, model_config.language.vocab_size, config.seed)?,
+        ),
+    };
+    state::materialise(&model, device)?;
+    let average = model.valid();
+    let position =
+        Position { step: 0, seconds: 0.0, slices: 0, config: config.clone() };
+    let mut state = State { model, average, optimizer: optimizer(config), position };
+    if resume && state::exists(&config.out) {
+        let State { model, average, optimizer, .. } = state;
+        state = State::load(&config.out, model, average, optimizer)?;
+        if state.position.config.seed != config.seed || state.position.config.model != config.model {
+            return Err(Error::Resume {
+                path: config.out.clone(),
+                problem: format!(
+                    "the state is of model {} with seed {}, the configuration of model {} with seed {}",
+                    state.position.config.model, state.position.config.seed, config.model, config.seed
+                ),
+            });
+        }
+        state.position.config = config.clone();
+    }
+    state.model = freeze(state.model, &config.learn)?;
+    Ok((state, Some(tokenizer)))
+}
+
+/// Freezes the parts that do not learn and checks that exactly they are frozen.
+pub fn freeze(model: OmniMri, learn: &[Part]) -> Result<OmniMri> {
+    let mut model = model;
+    for part in Part::ALL.into_iter().filter(|p| !learn.contains(p)) {
+        match part {
+            Part::Vision => model.vision = model.vision.no_grad(),
+            Part::Dense => model.dense = model.dense.no_grad(),
+            Part::Heads => model.heads = model.heads.no_grad(),
+            Part::Connector => model.connector = model.connector.no_grad(),
+            Part::Language => model.language = model.language.no_grad(),
+            Part::Unrolled => model.unrolled = model.unrolled.no_grad(),
+        }
+    }
+    let expected = Part::ALL
+        .into_iter()
+        .filter(|p| learn.contains(p))
+        .map(|p| match p {
+            Part::Vision => tensors(&model.vision).1,
+            Part::Dense => tensors(&model.dense).1,
+            Part::Heads => tensors(&model.heads).1,
+            Part::Connector => tensors(&model.connector).1,
+            Part::Language => tensors(&model.language).1,
+            Part::Unrolled => tensors(&model.unrolled).1,
+        })
+        .sum();
+    let found = tensors(&model).0;
+    if found == expected { Ok(model) } else { Err(Error::Freeze { expected, found }) }
+}
+
+/// Tensors with gradients and tensors in all.
+fn tensors<M: Module>(module: &M) -> (usize, usize) {
+    use burn::module::{ModuleVisitor, Param};
+    struct Count(usize, usize);
+    impl ModuleVisitor for Count {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0 += usize::from(param.val().is_require_grad());
+            self.1 += 1;
+        }
+    }
+    let mut count = Count(0, 0);
+    module.visit(&mut count);
+    (count.0, count.1)
+}
+
+fn progress_bar(config: &TrainConfig, done: u64) -> ProgressBar {
+    let bar = ProgressBar::new(config.steps);
+    if let Ok(style) = ProgressStyle::with_template(
+        "stage {prefix} [{elapsed_precise}] {wide_bar} {pos}/{len} {msg} (left {eta})",
+    ) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(config.stage.to_string());
+    bar.set_position(done);
+    bar
+}
+
+/// The ingredient of a step, by its number alone.
+pub fn ingredient(config: &TrainConfig, step: u64) -> &Ingredient {
+    let total: f64 = config.mixture.iter().map(|i| i.weight.max(0.0)).sum();
+    let mut at = step_rng(config.seed ^ MIXTURE_SEED, step).random_range(0.0..total);
+    for i in &config.mixture {
+        at -= i.weight.max(0.0);
+        if at < 0.0 {
+            return i;
+        }
+    }
+    &config.mixture[config.mixture.len() - 1]
+}
+
+fn steps(
+    config: &TrainConfig,
+    device: &Device,
+    drawer: &Drawer<'_>,
+    state: &mut State,
+    bar: &ProgressBar,
+) -> Result<Summary> {
+    let first = state.position.step;
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel(PREFETCH);
+        scope.spawn(move || {
+            for step in first..config.steps {
+                // The other end hangs up when training stops early.
+                if send.send(drawer.draw(step, ingredient(config, step))).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut log = Log::open(&config.out)?;
+        let (mut tick, mut saved) = (Instant::now(), Instant::now());
+        while state.position.step < config.steps {
+            let step = state.position.step;
+            let Ok(batch) = receive.recv() else { break };
+            let batch = batch?;
+            let loss = one_step(config, device, drawer, state, &batch, step)?;
+            state.position.step += 1;
+            state.position.slices += batch.slices() as u64;
+            state.position.seconds += tick.elapsed().as_secs_f64();
+            tick = Instant::now();
+            log.add(ingredient(config, step), &batch, &loss);
+            bar.set_position(step + 1);
+            if (step + 1).is_multiple_of(config.log_every) {
+                bar.set_message(log.write(state, config.learning_rate(step))?);
+            }
+            if saved.elapsed().as_secs() >= config.save_every_s {
+                state.save(&config.out)?;
+                saved = Instant::now();
+            }
+        }
+        let loss = log.last;
+        let p = &state.position;
+        Ok(Summary { steps: p.step, seconds: p.seconds, slices: p.slices, loss })
+    })
+}
+
+fn one_step(
+    config: &TrainConfig,
+    device: &Device,
+    drawer: &Drawer<'_>,
+    state: &mut State,
+    batch: &Batch,
+    step: u64,
+) -> Result<Vec<(&'static str, f64)>> {
+    let Some(Loss { total, mut parts }) = drawer.loss(&state.model, batch, device)? else {
+        return Ok(Vec::new());
+    };
+    let value = total.clone().inner().try_into_scalar::<f64>().unwrap_or(f64::NAN);
+    if !value.is_finite() {
+        return Err(Error::Diverged { step, loss: value });
+    }
+    let mut grads = GradientsParams::from_grads(total.backward(), &state.model);
+    let norm = clip::global_norm(&state.model, &mut grads, config.optimizer.clip);
+    if norm.is_finite() {
+        let model = state.model.clone();
+        state.model = state.optimizer.step(config.learning_rate(step), model, grads);
+    }
+    if step.is_multiple_of(average::EVERY) {
+        state.average = average::update(state.average.clone(), &state.model, step);
+    }
+    parts.push(("loss", value));
+    parts.push(("gradient", norm));
+    Ok(parts)
+}
+
+/// JSON lines, a line each log interval: means by kind of batch.
+struct Log {
+    file: std::fs::File,
+    path: std::path::PathBuf,
+    sums: std::collections::BTreeMap<String, (f64, u32)>,
+    since: Instant,
+    slices: usize,
+    last: f64,
+}
+
+impl Log {
+    fn open(out: &Path) -> Result<Self> {
+        let path = out.join("log.jsonl");
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|source| Error::Write { path: path.clone(), source })?;
+        let sums = std::collections::BTreeMap::new();
+        Ok(Self { file, path, sums, since: Instant::now(), slices: 0, last: f64::NAN })
+    }
+
+    fn add(&mut self, ingredient: &Ingredient, batch: &Batch, parts: &[(&'static str, f64)]) {
+        let set = ingredient.sets.join("+");
+        for (name, value) in parts {
+            let key = if *name == "loss" || *name == "gradient" {
+                (*name).to_owned()
+            } else {
+                format!("{:?}/{set}/{name}", ingredient.kind).to_lowercase()
+            };
+            let sum = self.sums.entry(key).or_insert((0.0, 0));
+            *sum = (sum.0 + value, sum.1 + 1);
+        }
+        self.slices += batch.slices();
+    }
+
+    fn write(&mut self, state: &State, rate: f64) -> Result<String> {
+        let seconds = self.since.elapsed().as_secs_f64();
+        let speed = self.slices as f64 / seconds.max(1e-9);
+        let mean: serde_json::Map<String, serde_json::Value> = std::mem::take(&mut self.sums)
+            .into_iter()
+            .map(|(k, (sum, n))| (k, serde_json::json!((sum / f64::from(n) * 1e4).round() / 1e4)))
+            .collect();
+        let loss = mean.get("loss").and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN);
+        let p = &state.position;
+        let line = serde_json::json!({
+            "step": p.step, "seconds": p.seconds.round(), "slices": p.slices,
+            "slices_per_s": (speed * 100.0).round() / 100.0, "learning_rate": rate, "mean": mean,
+        });
+        writeln!(self.file, "{line}")
+            .map_err(|source| Error::Write { path: self.path.clone(), source })?;
+        (self.since, self.slices, self.last) = (Instant::now(), 0, loss);
+        Ok(format!("loss {loss:.3}, {speed:.1} slices/s"))
+    }
+}
