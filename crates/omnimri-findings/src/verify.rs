@@ -191,7 +191,7 @@ fn check_fact(fact: &Fact, truth: &Evidence) -> (Verified, String) {
         }
         Fact::Location(said) => {
             let known = truth.main_finding().and_then(|f| f.location);
-            let words = known.map(|s| format!("measured: mask lies {}", s.name()));
+            let words = known.map(|s| format!("measured: centre of the mask at {}", s.name()));
             lesion(
                 said,
                 known,

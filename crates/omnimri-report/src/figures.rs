@@ -34,6 +34,7 @@ pub struct ReconPictures {
 /// One picture with its words.
 pub(crate) struct Panel {
     pub(crate) picture: Picture,
+    /// Below the picture; empty where the heading says it all.
     pub(crate) title: String,
     pub(crate) alt: String,
     /// Letters at the left, right, top and bottom edge, where orientation is trusted.
@@ -210,7 +211,7 @@ fn mosaic_figure(pictures: &Pictures<'_>) -> Result<Figure> {
     };
     let panel = Panel {
         picture: mosaic(pictures.volume, pictures.labels, &slices)?,
-        title: "Through the volume".to_owned(),
+        title: String::new(),
         alt,
         letters: None,
         scale_bar: None,

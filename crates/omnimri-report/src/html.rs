@@ -97,17 +97,17 @@ pub(crate) fn render_html(result: &ResultDoc, figures: &[Figure]) -> String {
     let more = if more.is_empty() {
         more
     } else {
-        format!("<section>{more}</section>")
+        format!("<section class=\"more\">{more}</section>")
     };
     let body = [
         warnings_block(&result.warnings),
         format!(
-            "<div class=\"read\"><section class=\"pictures\">{key}</section>\
+            "<div class=\"read\"><div>{key}{}{}</div>\
              <section class=\"report\" aria-label=\"Report\">{text}{}</section></div>",
+            findings_table(&result.findings),
+            anatomy_table(&result.anatomy),
             diagnosis_bars(&result.diagnosis)
         ),
-        findings_table(&result.findings),
-        anatomy_table(&result.anatomy),
         more,
         checks_table(result, &removed),
         removed_list(&removed),

@@ -133,7 +133,6 @@ pub(crate) fn draw_grey(
 pub(crate) fn draw_labels(canvas: &mut Canvas, labels: &[u8], view: &View) -> Result<()> {
     check("labels", view.columns * view.rows, labels.len())?;
     let turned = view.apply(labels);
-    let (width, height) = (canvas.width as usize, canvas.height as usize);
     for label in Label::ALL {
         if !turned.contains(&label.value()) {
             continue;
@@ -144,30 +143,42 @@ pub(crate) fn draw_labels(canvas: &mut Canvas, labels: &[u8], view: &View) -> Re
             .map(|l| f32::from(u8::from(*l == label.value())))
             .collect();
         let field = resample(&field, view, (canvas.width, canvas.height));
-        let inside = |x: usize, y: usize| field[y * width + x] >= 0.5;
-        let colour = label.rgb();
-        for y in 0..height {
-            for x in 0..width {
-                if !inside(x, y) {
+        paint(canvas, &field, label.rgb());
+    }
+    Ok(())
+}
+
+/// Fills where `field` (`[row][column]`) is at least one half, with an outline inside the edge and a dark line outside it, so
+/// that the outline stands out from bright and dark tissue alike.
+fn paint(canvas: &mut Canvas, field: &[f32], colour: [u8; 3]) {
+    let (width, height) = (canvas.width as usize, canvas.height as usize);
+    let inside = |x: usize, y: usize| field[y * width + x] >= 0.5;
+    let near = |x: usize, y: usize, r: usize, wanted: bool| {
+        let xs = x.saturating_sub(r)..(x + r + 1).min(width);
+        (y.saturating_sub(r)..(y + r + 1).min(height))
+            .any(|j| xs.clone().any(|i| inside(i, j) == wanted))
+    };
+    // Two pixels on a large picture, one on a tile.
+    let line = (width.max(height) / LONGEST as usize + 1).min(3);
+    for y in 0..height {
+        for x in 0..width {
+            let (target, share) = if !inside(x, y) {
+                if !near(x, y, 1, true) {
                     continue;
                 }
-                let (x_range, y_range) = (
-                    x.saturating_sub(1)..(x + 2).min(width),
-                    y.saturating_sub(1)..(y + 2).min(height),
-                );
-                let edge = y_range
-                    .clone()
-                    .any(|j| x_range.clone().any(|i| !inside(i, j)));
-                let share = if edge { 1.0 } else { FILL };
-                let at = (y * width + x) * 3;
-                for (channel, target) in canvas.rgb[at..at + 3].iter_mut().zip(colour) {
-                    let mixed = f32::from(*channel) * (1.0 - share) + f32::from(target) * share;
-                    *channel = mixed.round() as u8;
-                }
+                ([0; 3], 0.55)
+            } else if near(x, y, line, false) {
+                (colour, 1.0)
+            } else {
+                (colour, FILL)
+            };
+            let at = (y * width + x) * 3;
+            for (channel, target) in canvas.rgb[at..at + 3].iter_mut().zip(target) {
+                let mixed = f32::from(*channel) * (1.0 - share) + f32::from(target) * share;
+                *channel = mixed.round() as u8;
             }
         }
     }
-    Ok(())
 }
 
 /// Pictures side by side in rows of `per_row`, with a gap between them.

@@ -41,13 +41,17 @@ fn panel(panel: &Panel) -> String {
             100.0 * share
         ));
     }
+    let title = if panel.title.is_empty() {
+        String::new()
+    } else {
+        format!("<p>{}</p>", escape(&panel.title))
+    };
     format!(
         "<div class=\"panel\"><div class=\"frame\"><img src=\"data:image/png;base64,{data}\" \
-         width=\"{}\" height=\"{}\" alt=\"{}\">{marks}</div><p>{}</p></div>",
+         width=\"{}\" height=\"{}\" alt=\"{}\">{marks}</div>{title}</div>",
         panel.picture.width,
         panel.picture.height,
-        escape(&panel.alt),
-        escape(&panel.title)
+        escape(&panel.alt)
     )
 }
 
@@ -134,20 +138,22 @@ pub(super) fn diagnosis_bars(diagnosis: &[DiagnosisEntry]) -> String {
 
 /// A table; the cells are HTML already.
 fn table(title: &str, class: &str, head: &[&str], rows: &[Vec<String>]) -> String {
-    let head: String = head
+    let names: String = head
         .iter()
         .map(|h| format!("<th scope=\"col\">{h}</th>"))
         .collect();
     let body: String = rows
         .iter()
         .map(|row| {
-            let cells: String = row.iter().map(|c| format!("<td>{c}</td>")).collect();
+            // On a narrow screen each cell stands on its own line, after its column's name.
+            let cell = |(c, h): (&String, &&str)| format!("<td data-h=\"{h}\">{c}</td>");
+            let cells: String = row.iter().zip(head).map(cell).collect();
             format!("<tr>{cells}</tr>")
         })
         .collect();
     format!(
         "<section><h2>{title}</h2><div class=\"scroll\" role=\"region\" aria-label=\"{title}\" \
-         tabindex=\"0\"><table class=\"{class}\"><thead><tr>{head}</tr></thead>\
+         tabindex=\"0\"><table class=\"{class}\"><thead><tr>{names}</tr></thead>\
          <tbody>{body}</tbody></table></div></section>"
     )
 }
