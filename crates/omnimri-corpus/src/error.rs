@@ -105,24 +105,17 @@ pub enum Error {
         /// Use that was asked for.
         asked: String,
     },
-    /// A shard or manifest whose content does not fit its checksum or format.
-    #[error("{}: damaged shard: expected {expected}, found {found}; build it again", path.display())]
-    DamagedShard {
-        /// The file.
-        path: PathBuf,
-        /// What the manifest or format says.
-        expected: String,
-        /// What the file has.
-        found: String,
-    },
-    /// Something that cannot be encoded.
-    #[error("{}: cannot encode: {source}", path.display())]
-    Encode {
+    /// An image that could not be encoded.
+    #[error("{}: cannot encode the image: {source}", path.display())]
+    EncodeImage {
         /// The file to be written.
         path: PathBuf,
         /// The encoder's error.
-        source: serde_json::Error,
+        source: image::ImageError,
     },
+    /// A file that could not be written.
+    #[error(transparent)]
+    Write(omnimri_image::Error),
 }
 
 impl Error {
@@ -141,7 +134,10 @@ impl Error {
 
     /// True if the data or the entry is at fault rather than the system.
     pub fn is_invalid_input(&self) -> bool {
-        !matches!(self, Self::Io { .. } | Self::Encode { .. })
+        !matches!(
+            self,
+            Self::Io { .. } | Self::EncodeImage { .. } | Self::Write(_)
+        )
     }
 
     /// True if the dataset is known and cannot be read by this version.

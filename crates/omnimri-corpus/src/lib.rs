@@ -7,15 +7,23 @@
 //! - `adapter`: from a layout to items, driven by the entry's settings
 //! - `stack`, `example`, `facts`: one example and what is known of it
 //! - `load`: a whole dataset into memory
+//! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
+//! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
 mod builtin;
 pub mod catalogue;
+pub mod check;
 mod error;
 pub mod example;
 mod facts;
+pub mod licence;
+pub mod listing;
 pub mod load;
+pub mod miniature;
+mod signature;
 pub mod stack;
+pub mod stats;
 mod table;
 
 pub use catalogue::{CatalogueEntry, catalogue, find};

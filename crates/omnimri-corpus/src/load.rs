@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::adapter::{Item, list, read_item};
+use crate::adapter::{Item, has_rows, list, read_item};
 use crate::catalogue::{CatalogueEntry, catalogue, find};
 use crate::error::{Error, Result};
 use crate::example::{Example, Split};
@@ -74,10 +74,12 @@ pub fn load_with(entry: &CatalogueEntry, dir: &Path, options: &LoadOptions) -> R
     let read: Vec<_> = wanted
         .par_iter()
         .map(|item| {
-            read_item(item, options.max_side).map_err(|reason| Rejected {
-                path: item.image.clone(),
-                reason,
-            })
+            read_item(item, options.max_side)
+                .map(|(example, _)| example)
+                .map_err(|fault| Rejected {
+                    path: item.image.clone(),
+                    reason: fault.to_string(),
+                })
         })
         .collect();
     let mut loaded = Loaded {
@@ -135,11 +137,10 @@ pub fn chosen(data_root: &Path, names: &[String]) -> Result<Vec<&'static Catalog
         return names.iter().map(|name| find(name)).collect();
     }
     let there = |entry: &&CatalogueEntry| {
-        let folder = data_root.join(entry.folder());
         entry
             .adapter
             .as_ref()
-            .is_some_and(|a| folder.join(&a.rows().table).is_file())
+            .is_some_and(|a| has_rows(a, &data_root.join(entry.folder())))
     };
     Ok(catalogue().iter().filter(there).collect())
 }

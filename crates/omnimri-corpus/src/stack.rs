@@ -32,6 +32,34 @@ pub(crate) struct Raw {
 }
 
 impl Stack {
+    /// A stack from intensities `[z][y][x]`, for data that is made rather than read.
+    ///
+    /// Scaled and shrunk as a dataset's images are; `None` if the length does not fit `size`, or a value is not finite.
+    pub fn from_voxels(
+        voxels: &[f32],
+        size: Zyx<usize>,
+        spacing_mm: Option<Zyx<f64>>,
+        max_side: Option<usize>,
+    ) -> Option<Self> {
+        let fits = size
+            .y
+            .checked_mul(size.x)
+            .and_then(|n| n.checked_mul(size.z));
+        if fits != Some(voxels.len()) || voxels.is_empty() || !voxels.iter().all(|v| v.is_finite())
+        {
+            return None;
+        }
+        let voxels = voxels.to_vec();
+        Some(Self::from_raw(
+            Raw {
+                voxels,
+                size,
+                spacing_mm,
+            },
+            max_side,
+        ))
+    }
+
     /// Scales `raw` and shrinks its slices so that no side exceeds `max_side` pixels.
     pub(crate) fn from_raw(raw: Raw, max_side: Option<usize>) -> Self {
         let window = robust_window(&raw.voxels);
@@ -136,7 +164,7 @@ fn coverage(from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
 }
 
 /// Area average of each slice, `[z][y][x]`.
-fn shrink_mean(voxels: &[f32], from: Zyx<usize>, to: Zyx<usize>) -> Vec<f32> {
+pub(crate) fn shrink_mean(voxels: &[f32], from: Zyx<usize>, to: Zyx<usize>) -> Vec<f32> {
     let (rows, columns) = (coverage(from.y, to.y), coverage(from.x, to.x));
     let mut out = Vec::with_capacity(to.count());
     for slice in voxels.chunks_exact(from.y * from.x) {

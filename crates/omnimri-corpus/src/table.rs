@@ -78,6 +78,20 @@ impl Table {
         })
     }
 
+    /// A table made of columns and rows; `path` is for messages only.
+    pub fn from_rows(path: &Path, columns: &[&str], rows: Vec<Vec<String>>) -> Self {
+        let columns = columns
+            .iter()
+            .enumerate()
+            .map(|(k, c)| ((*c).to_owned(), k))
+            .collect();
+        Self {
+            path: path.into(),
+            columns,
+            rows,
+        }
+    }
+
     /// True if the table has this column.
     pub fn has(&self, column: &str) -> bool {
         self.columns.contains_key(column)

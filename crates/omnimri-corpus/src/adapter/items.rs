@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use omnimri_findings::Label;
 
+use super::rows::read_rows;
 use super::settings::{Adapter, Choice, ClassRules, MaskForm, MaskRule, NiftiForm, Rows};
 use crate::catalogue::{CatalogueEntry, is_inside};
 use crate::error::{Error, Result};
 use crate::example::{Classes, DatasetId, QuestionAnswer, Split};
 use crate::load::Rejected;
-use crate::table::{Row, Table, placeholders};
+use crate::table::{Row, placeholders};
 
 /// How to read the mask of an item.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,18 +58,7 @@ pub(crate) fn list(entry: &CatalogueEntry, dir: &Path) -> Result<Listed> {
             name: entry.name.clone(),
         });
     };
-    let path = dir.join(&adapter.rows().table);
-    if !path.is_file() {
-        return Err(Error::Missing {
-            path,
-            expected: format!("the table of {}", entry.title),
-            hint: format!(
-                "`corpus show {}` says how to get it and how it is laid out",
-                entry.name
-            ),
-        });
-    }
-    let table = Table::read(&path)?;
+    let (table, path) = read_rows(entry, adapter.rows(), dir)?;
     table.require(columns(adapter))?;
     let lister = Lister {
         dataset: DatasetId::new(&entry.name),

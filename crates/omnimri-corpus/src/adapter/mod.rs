@@ -5,6 +5,7 @@
 
 mod items;
 mod read;
+mod rows;
 mod settings;
 
 pub use settings::{
@@ -13,4 +14,5 @@ pub use settings::{
 };
 
 pub(crate) use items::{Item, list};
-pub(crate) use read::read_item;
+pub(crate) use read::{Fault, read_item};
+pub(crate) use rows::has_rows;

@@ -1,19 +1,43 @@
 //! From an item to an example: pixels, masks, and the checks between them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use omnimri_image::{AxisMap, OpenOptions, Volume, Zyx, read_image, read_nifti};
 
 use super::items::{Item, MaskSource};
-use super::settings::NiftiForm;
 use crate::example::Example;
 use crate::stack::{Raw, Stack, shrink_labels};
 
 /// Most voxels of one volume or image.
 const MAX_VOXELS: usize = 1 << 28;
 
-type Result<T> = std::result::Result<T, String>;
+type Result<T> = std::result::Result<T, Fault>;
+
+/// Why an item cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// A file of the table that is not there.
+    #[error("{}: listed and not there", .0.display())]
+    Missing(PathBuf),
+    /// A file that does not decode.
+    #[error("{0}")]
+    Damaged(String),
+    /// Values of a mask that the label map does not know.
+    #[error("mask values not in the label map: {0:?}")]
+    UnknownValues(BTreeSet<u16>),
+    /// A mask that does not fit its image.
+    #[error(
+        "the mask has {} x {} x {} voxels, the image {} x {} x {} (z, y, x)",
+        .mask.z, .mask.y, .mask.x, .image.z, .image.y, .image.x
+    )]
+    Mismatch {
+        /// Size of the mask.
+        mask: Zyx<usize>,
+        /// Size of the image.
+        image: Zyx<usize>,
+    },
+}
 
 /// A label map as read: our values, and stored values that the map does not know.
 #[derive(Debug)]
@@ -23,32 +47,23 @@ struct LabelSet {
     unknown: BTreeSet<u16>,
 }
 
-/// Reads the pixels and labels of an item; the error is the reason for `rejected`.
-pub(crate) fn read_item(item: &Item, max_side: Option<usize>) -> Result<Example> {
-    let raw = match &item.nifti {
-        Some(form) => read_volume(&item.image, form)?,
-        None => read_grey(&item.image)?,
-    };
+/// Reads the pixels and labels of an item, and the orientation code of its grid where a header gives one.
+pub(crate) fn read_item(item: &Item, max_side: Option<usize>) -> Result<(Example, Option<String>)> {
+    let (raw, orientation) = read_pixels(&item.image, item)?;
     let native = raw.size;
-    let labels = read_labels(item, native)?;
-    if let Some(set) = &labels {
-        if set.size != native {
-            let (a, b) = (set.size, native);
-            return Err(format!(
-                "the mask has {} x {} x {} voxels, the image {} x {} x {} (z, y, x)",
-                a.z, a.y, a.x, b.z, b.y, b.x
-            ));
+    let labels = match read_labels(item, native)? {
+        Some(set) if set.size != native => {
+            return Err(Fault::Mismatch {
+                mask: set.size,
+                image: native,
+            });
         }
-        if !set.unknown.is_empty() {
-            return Err(format!(
-                "mask values not in the label map: {:?}",
-                set.unknown
-            ));
-        }
-    }
+        Some(set) if !set.unknown.is_empty() => return Err(Fault::UnknownValues(set.unknown)),
+        other => other,
+    };
     let image = Stack::from_raw(raw, max_side);
     let labels = labels.map(|set| shrink_labels(&set.labels, native, image.size));
-    Ok(Example {
+    let example = Example {
         id: item.id.clone(),
         dataset: item.dataset.clone(),
         subject: item.subject.clone(),
@@ -58,7 +73,8 @@ pub(crate) fn read_item(item: &Item, max_side: Option<usize>) -> Result<Example>
         annotated: item.annotated.clone(),
         classes: item.classes,
         questions: item.questions.clone(),
-    })
+    };
+    Ok((example, orientation))
 }
 
 /// The label map of an item; `None` where nobody outlined anything. `native` is the size of an empty one.
@@ -111,49 +127,54 @@ fn read_labels(item: &Item, native: Zyx<usize>) -> Result<Option<LabelSet>> {
 
 /// Stored values of a mask; fractional and negative ones are refused.
 fn read_values(path: &Path, item: &Item) -> Result<(Vec<u16>, Zyx<usize>)> {
-    let raw = match &item.nifti {
-        Some(form) => read_volume(path, form)?,
-        None => read_grey(path)?,
-    };
+    let (raw, _) = read_pixels(path, item)?;
     let values = raw.voxels.iter().map(|&v| {
         let rounded = v.round();
         if (v - rounded).abs() > 1e-3 || !(0.0..=65_535.0).contains(&rounded) {
-            return Err(format!(
-                "{}: mask value {v} is no whole number",
-                path.display()
-            ));
+            let path = path.display();
+            return Err(Fault::Damaged(format!(
+                "{path}: mask value {v} is no whole number"
+            )));
         }
         Ok(rounded as u16)
     });
     Ok((values.collect::<Result<_>>()?, raw.size))
 }
 
-/// A PNG or JPEG as grey levels, `[1][y][x]`, read as the program reads a user's image.
-fn read_grey(path: &Path) -> Result<Raw> {
-    let volume = read_image(path, &options()).map_err(|e| e.to_string())?;
-    Ok(Raw {
-        size: volume.geometry.size,
-        voxels: volume.voxels,
-        spacing_mm: None,
-    })
-}
-
-fn options() -> OpenOptions {
-    OpenOptions {
+/// Intensities as the program reads a user's file, with the orientation code where there is a trusted one.
+fn read_pixels(path: &Path, item: &Item) -> Result<(Raw, Option<String>)> {
+    if !path.is_file() {
+        return Err(Fault::Missing(path.into()));
+    }
+    let options = OpenOptions {
         max_voxels: MAX_VOXELS,
         ..OpenOptions::default()
-    }
-}
-
-/// The first frame of a NIfTI volume, turned and trusted as the entry says.
-fn read_volume(path: &Path, form: &NiftiForm) -> Result<Raw> {
-    let mut volume: Volume = read_nifti(path, &options()).map_err(|e| e.to_string())?;
+    };
+    let read = match &item.nifti {
+        Some(_) => read_nifti(path, &options),
+        None => read_image(path, &options),
+    };
+    let mut volume: Volume = read.map_err(|e| Fault::Damaged(e.to_string()))?;
     let n = volume.geometry.size.count();
-    if n == 0 {
-        return Err("an empty volume".into());
+    if n == 0 || volume.voxels.len() < n {
+        return Err(Fault::Damaged(format!(
+            "{}: an empty image",
+            path.display()
+        )));
     }
+    // Of several frames the first is read.
     volume.voxels.truncate(n);
     let mut geometry = volume.geometry;
+    let Some(form) = &item.nifti else {
+        return Ok((
+            Raw {
+                voxels: volume.voxels,
+                size: geometry.size,
+                spacing_mm: None,
+            },
+            None,
+        ));
+    };
     if form.canonical {
         let map = AxisMap::to_canonical(&geometry.affine);
         volume.voxels = map.apply(&volume.voxels, geometry.size);
@@ -164,9 +185,16 @@ fn read_volume(path: &Path, form: &NiftiForm) -> Result<Raw> {
     } else {
         geometry.trusted_spacing_mm()
     };
-    Ok(Raw {
-        voxels: volume.voxels,
-        size: geometry.size,
-        spacing_mm,
-    })
+    let code = geometry
+        .orientation
+        .is_trusted()
+        .then(|| geometry.affine.orientation_code());
+    Ok((
+        Raw {
+            voxels: volume.voxels,
+            size: geometry.size,
+            spacing_mm,
+        },
+        code,
+    ))
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::is_inside;
 use crate::error::{Error, Result};
 use crate::example::Split;
+use crate::table::placeholders;
 
 /// How a dataset is read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,8 +31,17 @@ pub enum Adapter {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rows {
-    /// Table, relative to the dataset's folder.
-    pub table: String,
+    /// Table, relative to the dataset's folder. A dataset without one gives `list`.
+    #[serde(default)]
+    pub table: Option<String>,
+    /// In place of a table: a path with one `{name}`; each match is a row with the column `name`.
+    ///
+    /// Its rows have a column `split` too, `val` for about `val_percent` of the subjects by a hash of their names.
+    #[serde(default)]
+    pub list: Option<String>,
+    /// Percentage of subjects that a list puts into val, 0 to 100.
+    #[serde(default)]
+    pub val_percent: u64,
     /// Template of the id.
     pub id: String,
     /// Template of the subject.
@@ -342,11 +352,21 @@ impl Adapter {
                 found: found.into(),
             })
         };
-        if !is_inside(&self.rows().table) {
+        let rows = self.rows();
+        match (&rows.table, &rows.list) {
+            (Some(table), None) if is_inside(table) => {}
+            (None, Some(list)) if is_inside(list) && has_one_name(list) => {}
+            (Some(table), None) => {
+                return bad("rows.table", "a path inside the dataset's folder", table);
+            }
+            (None, Some(list)) => return bad("rows.list", "a path with one {name}", list),
+            _ => return bad("rows", "either a table or a list", "both or none"),
+        }
+        if rows.val_percent > 100 {
             return bad(
-                "rows.table",
-                "a path inside the dataset's folder",
-                &self.rows().table,
+                "rows.val_percent",
+                "0 to 100",
+                &rows.val_percent.to_string(),
             );
         }
         if self
@@ -388,4 +408,12 @@ impl Adapter {
 
 fn is_mask_value(key: &str) -> bool {
     key.parse::<u8>().is_ok_and(|v| v > 0)
+}
+
+/// True if all braces of a template hold one and the same name.
+fn has_one_name(template: &str) -> bool {
+    let names = placeholders(template);
+    names
+        .first()
+        .is_some_and(|first| names.iter().all(|name| name == first))
 }

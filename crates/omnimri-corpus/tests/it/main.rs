@@ -1,3 +1,4 @@
 //! Integration tests: miniatures of each layout, and the real sets where they are there.
 
+mod miniatures;
 mod real;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use omnimri_corpus::check::check;
 use omnimri_corpus::{Example, LoadOptions, Split, find, load, load_all, load_with};
 use omnimri_findings::{Fact, Label, Sequence, TumourClass};
 
@@ -157,4 +158,18 @@ fn native_size_is_kept_on_request() {
     let e = &small.examples[0];
     assert_eq!((e.image.size.x, e.image.native_size.x), (101, 256));
     assert_eq!(e.image.spacing_mm, None);
+}
+
+#[test]
+fn every_set_is_sound() {
+    let Some(root) = data("every_set_is_sound") else {
+        return;
+    };
+    for entry in omnimri_corpus::catalogue() {
+        let dir = root.join(entry.folder());
+        if entry.adapter.is_some() && dir.is_dir() {
+            let report = check(entry, &dir).unwrap();
+            assert!(report.is_sound(), "{report}");
+        }
+    }
 }
