@@ -16,6 +16,7 @@ pub mod error;
 pub mod geometry;
 pub mod info;
 pub mod kspace;
+mod memory;
 pub mod nifti;
 pub mod npy;
 pub mod open;

@@ -155,7 +155,7 @@ fn judge_colour(
 
 /// Writes a label map as an 8-bit greyscale PNG whose values are the labels, `[y][x]`.
 pub fn write_png_labels(path: &Path, labels: &[u8], width: usize, height: usize) -> Result<()> {
-    let expected = width.checked_mul(height).unwrap_or(usize::MAX);
+    let expected = width.saturating_mul(height);
     if labels.len() != expected {
         let (path, found) = (path.into(), labels.len());
         return Err(Error::LengthMismatch {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::header::{ByteOrder, Header};
 use super::source::{Stream, stream_error};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// Voxels decoded at a time; fixed, so that results do not depend on the number of threads.
 const CHUNK: usize = 1 << 16;
@@ -116,8 +116,18 @@ impl Decoder {
         self.scale.is_none() && !matches!(self.data_type, DataType::F32 | DataType::F64)
     }
 
-    /// Decodes `raw` (`out.len()` voxels).
-    fn decode(&self, raw: &[u8], out: &mut [f32]) {
+    /// True if stored bytes are the values as this machine holds them.
+    fn is_verbatim(&self) -> bool {
+        let native = if cfg!(target_endian = "little") {
+            ByteOrder::Little
+        } else {
+            ByteOrder::Big
+        };
+        self.data_type == DataType::F32 && self.scale.is_none() && self.order == native
+    }
+
+    /// Decodes `raw` (`out.len()` voxels) and counts values that are not finite, while they are in the cache.
+    fn decode(&self, raw: &[u8], out: &mut [f32]) -> usize {
         macro_rules! decode_as {
             ($t:ty) => {{
                 const N: usize = size_of::<$t>();
@@ -149,7 +159,18 @@ impl Decoder {
             DataType::F32 => decode_as!(f32),
             DataType::F64 => decode_as!(f64),
         }
+        if self.is_always_finite() {
+            return 0;
+        }
+        count_bad(out)
     }
+}
+
+/// How many values of a chunk are not finite.
+fn count_bad(chunk: &[f32]) -> usize {
+    // Counted in 32 bits, as wide as the values, so that it runs in vectors.
+    let n_bad: u32 = chunk.iter().map(|v| u32::from(!v.is_finite())).sum();
+    n_bad as usize
 }
 
 fn each<const N: usize>(raw: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -> f32) {
@@ -157,6 +178,12 @@ fn each<const N: usize>(raw: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -> 
     for (o, b) in out.iter_mut().zip(voxels) {
         *o = value(*b);
     }
+}
+
+/// Voxels as decoded, and how many of them are not finite.
+pub(super) struct Decoded {
+    pub(super) voxels: Vec<f32>,
+    pub(super) n_bad: usize,
 }
 
 /// Reads `n` voxels that start at byte `offset` of the (decompressed) `stream`, of which `start` was read already.
@@ -167,7 +194,7 @@ pub(super) fn read_voxels(
     offset: u64,
     n: usize,
     decoder: &Decoder,
-) -> Result<Vec<f32>> {
+) -> Result<Decoded> {
     let width = decoder.data_type.bytes();
     // Cannot overflow: `n` is under the cap, but a cap of usize::MAX is allowed.
     let expected = (n as u64)
@@ -201,28 +228,34 @@ pub(super) fn read_voxels(
 }
 
 /// The file is long enough: allocate once, and let every thread read and decode its own part.
-fn read_plain(path: &Path, offset: u64, n: usize, decoder: &Decoder) -> Result<Vec<f32>> {
+fn read_plain(path: &Path, offset: u64, n: usize, decoder: &Decoder) -> Result<Decoded> {
     let width = decoder.data_type.bytes();
-    let mut voxels = vec![0.0; n];
+    let mut voxels = memory::zeros(n);
     // Parts large enough that opening the file again costs nothing beside reading them.
     let part = 16 * CHUNK;
-    voxels
-        .par_chunks_mut(part)
-        .enumerate()
-        .try_for_each(|(i, out)| {
-            let mut file = File::open(path).map_err(Error::io(path, "read"))?;
-            let at = offset + (i * part * width) as u64;
-            file.seek(SeekFrom::Start(at))
-                .map_err(Error::io(path, "read"))?;
-            let mut raw = vec![0; CHUNK.min(out.len()) * width];
-            for out in out.chunks_mut(CHUNK) {
-                let raw = &mut raw[..out.len() * width];
-                file.read_exact(raw).map_err(Error::io(path, "read"))?;
-                decoder.decode(raw, out);
+    let read_part = |(i, out): (usize, &mut [f32])| {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset + (i * part * width) as u64))?;
+        let mut raw = vec![0; CHUNK.min(out.len()) * width];
+        let mut n_bad = 0;
+        for out in out.chunks_mut(CHUNK) {
+            if decoder.is_verbatim() {
+                file.read_exact(bytemuck::cast_slice_mut(out))?;
+                n_bad += count_bad(out);
+                continue;
             }
-            Ok::<_, Error>(())
-        })?;
-    Ok(voxels)
+            let raw = &mut raw[..out.len() * width];
+            file.read_exact(raw)?;
+            n_bad += decoder.decode(raw, out);
+        }
+        Ok(n_bad)
+    };
+    let parts = voxels.par_chunks_mut(part).enumerate();
+    let n_bad = parts
+        .map(read_part)
+        .try_reduce(|| 0, |a, b| Ok(a + b))
+        .map_err(Error::io(path, "read"))?;
+    Ok(Decoded { voxels, n_bad })
 }
 
 /// A gzip stream, and how much of it was expected and found, for the message if it ends early.
@@ -279,12 +312,13 @@ impl<R: Read> GzipInput<'_, R> {
         n: usize,
         decoder: &Decoder,
         compressed: u64,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Decoded> {
         let width = decoder.data_type.bytes();
         let likely = (compressed as usize).saturating_mul(16) / width;
-        let mut voxels = Vec::with_capacity(n.min(likely));
+        let mut voxels = memory::with_capacity(n.min(likely));
         let mut raw = vec![0; CHUNK.min(n) * width];
         let mut head = head;
+        let mut n_bad = 0;
         while voxels.len() < n {
             let k = CHUNK.min(n - voxels.len());
             let raw = &mut raw[..k * width];
@@ -294,7 +328,7 @@ impl<R: Read> GzipInput<'_, R> {
             self.fill(&mut raw[from_head..])?;
             let done = voxels.len();
             voxels.resize(done + k, 0.0);
-            decoder.decode(raw, &mut voxels[done..]);
+            n_bad += decoder.decode(raw, &mut voxels[done..]);
         }
         // One read past the data reaches the checksum where the stream ends there.
         match self.gz.read(&mut [0]) {
@@ -303,30 +337,19 @@ impl<R: Read> GzipInput<'_, R> {
                 Err(self.truncated(Some(e)))
             }
             Err(e) => Err(stream_error(self.path, true, e)),
-            Ok(_) => Ok(voxels),
+            Ok(_) => Ok(Decoded { voxels, n_bad }),
         }
     }
 }
 
-/// Replaces NaN and infinities by the smallest finite value; a warning counts them.
-pub(super) fn make_finite(
-    path: &Path,
-    voxels: &mut [f32],
-    decoder: &Decoder,
-) -> Result<Option<String>> {
-    if decoder.is_always_finite() {
-        return Ok(None);
-    }
-    replace_non_finite(path, voxels)
-}
-
-fn replace_non_finite(path: &Path, voxels: &mut [f32]) -> Result<Option<String>> {
-    let bad: usize = voxels
-        .par_chunks(CHUNK)
-        .map(|c| c.iter().map(|v| usize::from(!v.is_finite())).sum::<usize>())
-        .sum();
+/// The voxels with NaN and infinities replaced by the smallest finite value; a warning counts them.
+pub(super) fn make_finite(path: &Path, decoded: Decoded) -> Result<(Vec<f32>, Option<String>)> {
+    let Decoded {
+        mut voxels,
+        n_bad: bad,
+    } = decoded;
     if bad == 0 {
-        return Ok(None);
+        return Ok((voxels, None));
     }
     if bad == voxels.len() {
         return Err(Error::NotFinite {
@@ -347,9 +370,10 @@ fn replace_non_finite(path: &Path, voxels: &mut [f32]) -> Result<Option<String>>
         .flatten()
         .filter(|v| !v.is_finite())
         .for_each(|v| *v = low);
-    Ok(Some(format!(
+    let warning = format!(
         "{nan} NaN and {} infinite voxels of {} are replaced by the smallest finite value {low}.",
         bad - nan,
         voxels.len()
-    )))
+    );
+    Ok((voxels, Some(warning)))
 }

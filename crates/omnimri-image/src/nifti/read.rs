@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::affine::geometry;
 use super::data::{DataType, Decoder, make_finite, read_voxels};
 use super::header::Header;
+use super::sidecar;
 use super::source::{Stream, pair_of};
 use crate::volume_ops::plane_of;
 use crate::{Acquisition, Error, OpenOptions, Result, SourceKind, Volume, Zyx};
@@ -52,10 +53,12 @@ pub fn read_nifti(path: &Path, options: &OpenOptions) -> Result<Volume> {
     let (geometry, about_affine) = geometry(&header_path, &header, layout.size)?;
     warnings.extend(about_affine);
     let n = layout.n_voxels;
-    let mut voxels = read_voxels(&data_path, stream, &start, layout.offset, n, &decoder)?;
-    warnings.extend(make_finite(&data_path, &mut voxels, &decoder)?);
+    let decoded = read_voxels(&data_path, stream, &start, layout.offset, n, &decoder)?;
+    let (voxels, about_values) = make_finite(&data_path, decoded)?;
+    warnings.extend(about_values);
     warnings.extend(layout.warning);
     let mut acquisition = acquisition(&header, layout.n_frames);
+    sidecar::fill(path, &mut acquisition, &mut warnings)?;
     acquisition.plane = plane_of(&geometry);
     Ok(Volume {
         voxels,
