@@ -51,6 +51,13 @@ const LESION: Group = Group {
     ],
 };
 
+/// What a sentence on the lesion left out; stands after it, so that a reader does not count two lesions.
+const LESION_MORE: Group = Group {
+    section: Section::Findings,
+    fixed: None,
+    patterns: &["this is {a} {extent}{lesion}{location}."],
+};
+
 const TISSUE: Group = Group {
     section: Section::Findings,
     fixed: None,
@@ -128,8 +135,8 @@ const NO_CARDIAC: Group = Group {
     ],
 };
 
-/// In the order in which a report tells them.
-const GROUPS: [&Group; 10] = [
+/// In the order in which a report tells them; the last only completes another.
+const GROUPS: [&Group; 11] = [
     &TECHNIQUE,
     &STRUCTURES,
     &LESION,
@@ -140,10 +147,11 @@ const GROUPS: [&Group; 10] = [
     &NO_MS,
     &CARDIAC,
     &NO_CARDIAC,
+    &LESION_MORE,
 ];
 
 /// Which group tells a fact; an index into [`GROUPS`].
-fn group_of(fact: &Fact) -> usize {
+pub(crate) fn group_of(fact: &Fact) -> usize {
     match fact {
         Fact::Plane(_) | Fact::Sequence(_) | Fact::Region(_) => 0,
         Fact::Structure(_) => 1,
@@ -195,6 +203,21 @@ pub fn describe(facts: &[Fact], variant: u64) -> Vec<Statement> {
         });
     }
     out
+}
+
+/// True for what is told in the sentence on the main lesion.
+pub(crate) fn is_on_lesion(fact: &Fact) -> bool {
+    group_of(fact) == 2
+}
+
+/// A sentence that tells more of a lesion already told of; `facts` all satisfy [`is_on_lesion`].
+pub(crate) fn complete_lesion(facts: &[Fact]) -> Statement {
+    let text = render(LESION_MORE.patterns[0], facts);
+    Statement {
+        section: LESION_MORE.section,
+        facts: facts.to_vec(),
+        text,
+    }
 }
 
 /// Statements as one compact text: `Technique: ... Findings: ... Impression: ...`, empty sections left out.
@@ -304,7 +327,7 @@ mod tests {
                 Fact::Region(Region::LumbarSpine),
             ],
             1 => vec![Fact::Structure(Label::AnteriorHippocampus)],
-            2 => vec![
+            2 | 10 => vec![
                 Fact::Signal(Signal::IsointenseLesion),
                 Fact::Extent(Extent::Medium),
                 Fact::Location(Side::PatientLeft),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::facts::{Fact, Section, Signal, Statement};
-use crate::grammar::{describe, join};
+use crate::grammar::{complete_lesion, describe, group_of, is_on_lesion, join};
 use crate::vocabulary::TumourClass;
 
 /// What the evidence says of a sentence.
@@ -284,12 +284,18 @@ pub fn check(statements: &[Statement], truth: &Evidence, variant: u64) -> Checke
             removed.push(claim);
         }
     }
-    let missing: Vec<Fact> = truth
+    let mut missing: Vec<Fact> = truth
         .facts()
         .into_iter()
         .filter(|f| !kept.iter().any(|k| k.facts.contains(f)))
         .collect();
-    for statement in describe(&missing, variant) {
+    let mut more = None;
+    if kept.iter().any(|k| k.facts.iter().any(is_on_lesion)) {
+        let left_out: Vec<Fact> = missing.iter().copied().filter(is_on_lesion).collect();
+        missing.retain(|f| !is_on_lesion(f));
+        more = (!left_out.is_empty()).then(|| complete_lesion(&left_out));
+    }
+    for statement in describe(&missing, variant).into_iter().chain(more) {
         let (verified, evidence) = verdict(&statement.facts, truth);
         kept.push(Claim {
             text: statement.text,
@@ -313,8 +319,13 @@ pub fn check(statements: &[Statement], truth: &Evidence, variant: u64) -> Checke
             in_report: true,
         });
     }
-    // Sentences without facts are measurements or the closing line: last in their section.
-    kept.sort_by_key(|c| (c.section, c.facts.first().map_or((u8::MAX, 0), Fact::rank)));
+    // Sentences without facts are measurements or the closing line: last in their section. What was generated stands before the
+    // template that completes it.
+    kept.sort_by_key(|c| {
+        let group = c.facts.first().map_or(usize::MAX, group_of);
+        let rank = c.facts.first().map_or((u8::MAX, 0), Fact::rank);
+        (c.section, group, c.origin == Origin::Template, rank)
+    });
     assemble(kept, removed)
 }
 

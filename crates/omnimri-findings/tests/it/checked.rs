@@ -145,3 +145,26 @@ fn anatomy_is_measured() {
             .all(|c| c.verified == Verified::Confirmed)
     );
 }
+
+#[test]
+fn a_short_sentence_is_completed_without_a_second_lesion() {
+    let truth = evidence();
+    let report = check(
+        &parse("Findings: There is a lesion on the image left."),
+        &truth,
+        0,
+    );
+    let findings = &report
+        .sections
+        .iter()
+        .find(|(s, _)| *s == Section::Findings)
+        .unwrap()
+        .1;
+    assert!(
+        findings.starts_with(
+            "There is a lesion on the image left. This is a medium-sized enhancing mass. The \
+             outlined glioma"
+        ),
+        "{findings}"
+    );
+}
