@@ -1,8 +1,9 @@
 //! Prints or writes what was read, for comparison with other tools.
 //!
-//! `dump OUT INPUT...` writes the voxels of each input one after another to `OUT` as little-endian float32 and prints a
-//! JSON line each: path, shape `[frame, z, y, x]`, affine. `dump --time REPEATS INPUT...` only reads, and prints the
-//! seconds that one pass over all inputs took, best of all repeats.
+//! `dump OUT INPUT...` writes the voxels of each input one after another to `OUT` as little-endian
+//! float32 and prints a JSON line each: path, shape `[frame, z, y, x]`, affine. `dump --time
+//! REPEATS INPUT...` only reads, and prints the seconds that one pass over all inputs took, best of
+//! all repeats.
 
 use std::io::Write;
 use std::path::Path;

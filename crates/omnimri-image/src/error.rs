@@ -1,4 +1,5 @@
-//! The one error type of this crate: which action failed, on which file, what was expected and what was found.
+//! The one error type of this crate: which action failed, on which file, what was expected and what
+//! was found.
 
 use std::path::PathBuf;
 
@@ -7,7 +8,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a file could not be read or written.
 ///
-/// Every message is one line: the file, what was expected, what was found, and a hint where one helps.
+/// Every message is one line: the file, what was expected, what was found, and a hint where one
+/// helps.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

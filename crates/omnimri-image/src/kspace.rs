@@ -12,8 +12,9 @@ const MOST_COILS: usize = 128;
 
 /// Reads one slice of Cartesian k-space; see [`KSpaceOptions`] for how axes are named.
 ///
-/// Without axis names only a coil-first array `(coil, y, x)` that cannot be taken for anything else, or a single-coil
-/// `(y, x)`, is accepted, and a warning records it. Axes of size 1 are dropped.
+/// Without axis names only a coil-first array `(coil, y, x)` that cannot be taken for anything
+/// else, or a single-coil `(y, x)`, is accepted, and a warning records it. Axes of size 1 are
+/// dropped.
 ///
 /// # Shapes
 /// - output: `[coil][y][x]`
@@ -156,7 +157,8 @@ fn named_roles(path: &Path, shape: &[usize], names: &[String]) -> Result<[Option
             "slice" | "frame" | "time" | "t" | "echo" | "rep" | "repetition" | "set"
         )
     };
-    // Further axes go only where they are of size 1: first those named as such, then from the front.
+    // Further axes go only where they are of size 1: first those named as such, then from the
+    // front.
     for by_name in [true, false] {
         while image.len() > 2 {
             let spare = |&(a, n): &(usize, &str)| shape[a] == 1 && (!by_name || is_extra(n));

@@ -1,6 +1,7 @@
 //! Volumes, k-space and their files: NIfTI, DICOM, npy, PNG and JPEG.
 //!
-//! In: a path. Out: [`Volume`], [`KSpace`] or an [`Error`] that names the file, what was expected and what was found.
+//! In: a path. Out: [`Volume`], [`KSpace`] or an [`Error`] that names the file, what was expected
+//! and what was found.
 //!
 //! | file | job |
 //! | --- | --- |

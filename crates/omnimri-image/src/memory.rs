@@ -1,4 +1,5 @@
-//! Large buffers on huge pages, where the system has them: touching fresh 4 KiB pages costs more than decoding into them.
+//! Large buffers on huge pages, where the system has them: touching fresh 4 KiB pages costs more
+//! than decoding into them.
 
 /// Buffers below this gain nothing.
 #[cfg(any(target_os = "linux", test))]
@@ -28,8 +29,9 @@ fn advise(start: *const f32, n: usize) {
     }
     let skip = start.addr().next_multiple_of(PAGE) - start.addr();
     #[expect(unsafe_code, reason = "advice on memory has no safe interface in std")]
-    // SAFETY: the range lies inside the allocation that starts at `start` and spans `bytes`, because `skip` is less than
-    // a page; MADV_HUGEPAGE changes neither content nor validity of memory.
+    // SAFETY: the range lies inside the allocation that starts at `start` and spans `bytes`,
+    // because `skip` is less than a page; MADV_HUGEPAGE changes neither content nor validity of
+    // memory.
     unsafe {
         libc::madvise(
             start.wrapping_byte_add(skip) as *mut _,

@@ -1,4 +1,5 @@
-//! NumPy's `.npy`: versions 1 to 3, C and Fortran order, both byte orders, real, complex and boolean.
+//! NumPy's `.npy`: versions 1 to 3, C and Fortran order, both byte orders, real, complex and
+//! boolean.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -125,7 +126,8 @@ impl NpyData {
     }
 }
 
-/// Reads an array; its declared size is checked against the cap and the file before anything is allocated.
+/// Reads an array; its declared size is checked against the cap and the file before anything is
+/// allocated.
 pub fn read_npy(path: &Path, options: &OpenOptions) -> Result<NpyArray> {
     let mut file = File::open(path).map_err(Error::io(path, "read"))?;
     let length = file.metadata().map_err(Error::io(path, "read"))?.len();

@@ -14,8 +14,8 @@ use crate::{Error, KSpace, Result, Volume, dicom, kspace, npy, raster};
 /// How to read k-space from an array that does not describe itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KSpaceOptions {
-    /// Names of the axes in stored order, for example `coil,ky,kz`; the first that is not the coil is the first image
-    /// axis. `None` to accept only an unambiguous array.
+    /// Names of the axes in stored order, for example `coil,ky,kz`; the first that is not the coil
+    /// is the first image axis. `None` to accept only an unambiguous array.
     pub axes: Option<Vec<String>>,
     /// A `.npy` sampling mask of shape `(y, x)`, or `(x,)` for whole columns of the last axis.
     pub mask: Option<PathBuf>,
@@ -121,8 +121,8 @@ fn kind_of(start: &[u8]) -> Option<InputKind> {
     }
 }
 
-/// A data set without preamble: the first element is of group 0002 or 0008, little endian, low element number, with a
-/// value representation of two capitals or a short length.
+/// A data set without preamble: the first element is of group 0002 or 0008, little endian, low
+/// element number, with a value representation of two capitals or a short length.
 fn is_bare_dicom(start: &[u8]) -> bool {
     let [2 | 8, 0, element, 0, a, b, c, d, ..] = *start else {
         return false;
@@ -285,7 +285,8 @@ pub fn stem(path: &Path) -> String {
     }
 }
 
-/// SHA-256 in lower-case hexadecimal: of a file's content; of a folder, over sorted relative names, lengths and contents.
+/// SHA-256 in lower-case hexadecimal: of a file's content; of a folder, over sorted relative names,
+/// lengths and contents.
 pub fn sha256(path: &Path) -> Result<String> {
     let meta = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
     let mut hash = Sha256::new();

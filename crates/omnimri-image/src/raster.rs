@@ -1,6 +1,7 @@
 //! PNG and JPEG slices: grey levels in, labels and grey levels out.
 //!
-//! A raster has no place in the patient: voxel `i` is the column to the right, `j` the row downwards, both of unit size.
+//! A raster has no place in the patient: voxel `i` is the column to the right, `j` the row
+//! downwards, both of unit size.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,14 +15,17 @@ use crate::{Volume, Zyx};
 
 /// Channels further apart than this (of 255) make a pixel coloured; JPEG alone stays below it.
 const COLOURED: f32 = 24.0;
-/// Channels further apart than this (of 255) make a pixel tinted; JPEG of a grey image seldom gets there.
+/// Channels further apart than this (of 255) make a pixel tinted; JPEG of a grey image seldom gets
+/// there.
 const TINTED: f32 = 12.0;
-/// More coloured pixels than this are a photograph. Coloured marks on published slices cover up to 5 %.
+/// More coloured pixels than this are a photograph. Coloured marks on published slices cover up to
+/// 5 %.
 const MOST_COLOURED: f64 = 0.08;
 /// More tinted pixels than this are a photograph in subdued colours.
 const MOST_TINTED: f64 = 0.4;
 
-/// Reads a PNG or JPEG slice (8 or 16 bits, one frame). Colour is accepted where it is grey but for noise and marks.
+/// Reads a PNG or JPEG slice (8 or 16 bits, one frame). Colour is accepted where it is grey but for
+/// noise and marks.
 ///
 /// # Shapes
 /// - output: `[1][y][x]`, 0 to 255 or 0 to 65535
@@ -192,7 +196,8 @@ pub fn write_png_labels(path: &Path, labels: &[u8], width: usize, height: usize)
     write_beside(path, |file| file.write_all(png.get_ref()))
 }
 
-/// Writes grey levels `[y][x]` as an 8-bit PNG, from the 0.5th percentile (black) to the 99.5th (white).
+/// Writes grey levels `[y][x]` as an 8-bit PNG, from the 0.5th percentile (black) to the 99.5th
+/// (white).
 pub fn write_png_grey(path: &Path, grey: &[f32], width: usize, height: usize) -> Result<()> {
     let finite: Vec<f32> = grey.iter().copied().filter(|v| v.is_finite()).collect();
     let range = crate::volume_ops::percentiles(&finite, &[0.5, 99.5]);

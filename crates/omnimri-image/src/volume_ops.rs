@@ -6,7 +6,8 @@ use crate::{Affine, Geometry, Plane, Volume, Zyx};
 
 /// An axis permutation with flips: one of the 48 ways to lay out the same volume.
 ///
-/// Axis `a` of the output (0 = i, 1 = j, 2 = k) is axis `source[a]` of the input, reversed where `flip[a]`.
+/// Axis `a` of the output (0 = i, 1 = j, 2 = k) is axis `source[a]` of the input, reversed where
+/// `flip[a]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AxisMap {
     source: [usize; 3],
@@ -20,7 +21,8 @@ impl AxisMap {
         flip: [false; 3],
     };
 
-    /// From the input axis of each output axis (a permutation of 0, 1, 2) and whether it is reversed.
+    /// From the input axis of each output axis (a permutation of 0, 1, 2) and whether it is
+    /// reversed.
     ///
     /// Returns `None` if `source` is no permutation.
     pub fn new(source: [usize; 3], flip: [bool; 3]) -> Option<Self> {
@@ -129,7 +131,8 @@ impl AxisMap {
     }
 }
 
-/// The volume with its axes closest to R, A, S, and the map that was applied (invert it to bring masks back).
+/// The volume with its axes closest to R, A, S, and the map that was applied (invert it to bring
+/// masks back).
 pub fn reorient_to_canonical(volume: &Volume) -> (Volume, AxisMap) {
     let map = AxisMap::to_canonical(&volume.geometry.affine);
     (reorient(volume, map), map)
@@ -172,7 +175,8 @@ pub fn plane_of(geometry: &Geometry) -> Option<Plane> {
         })
 }
 
-/// Percentiles (0 to 100, linear between neighbours, as numpy's default) of finite values; empty for no values.
+/// Percentiles (0 to 100, linear between neighbours, as numpy's default) of finite values; empty
+/// for no values.
 pub fn percentiles(values: &[f32], percents: &[f64]) -> Vec<f32> {
     if values.is_empty() {
         return Vec::new();

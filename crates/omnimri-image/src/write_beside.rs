@@ -5,9 +5,11 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Writes `path` through `content`: into a temporary file in the same folder, renamed when all of it is on disk.
+/// Writes `path` through `content`: into a temporary file in the same folder, renamed when all of
+/// it is on disk.
 ///
-/// On any error (a full disk, a folder that cannot be written) nothing is left and an earlier file stays as it was.
+/// On any error (a full disk, a folder that cannot be written) nothing is left and an earlier file
+/// stays as it was.
 pub fn write_beside(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
@@ -20,7 +22,8 @@ pub fn write_beside(
     builder.prefix(".omnimri-").suffix(".tmp");
     #[cfg(unix)]
     {
-        // The umask applies, as for any other file; the default of temporary files would be private.
+        // The umask applies, as for any other file; the default of temporary files would be
+        // private.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
@@ -39,7 +42,8 @@ pub fn write_beside(
 }
 
 fn write_error(path: &Path, source: std::io::Error) -> Error {
-    // The temporary file adds its own name to the message, which says nothing to a user; the kind says it all.
+    // The temporary file adds its own name to the message, which says nothing to a user; the kind
+    // says it all.
     let source = match source.raw_os_error() {
         None if source.kind() != std::io::ErrorKind::Other => source.kind().into(),
         _ => source,

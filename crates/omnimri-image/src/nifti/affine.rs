@@ -1,4 +1,5 @@
-//! From a header's transforms to a [`Geometry`]: which one is usable, in millimetres, and how far it can be trusted.
+//! From a header's transforms to a [`Geometry`]: which one is usable, in millimetres, and how far
+//! it can be trusted.
 
 use std::path::Path;
 
@@ -86,7 +87,8 @@ pub(super) fn geometry(
     ))
 }
 
-/// Sform, else qform, else the voxel sizes alone; an unusable one that the header sets is warned about.
+/// Sform, else qform, else the voxel sizes alone; an unusable one that the header sets is warned
+/// about.
 fn best_affine(
     path: &Path,
     header: &Header,
@@ -146,11 +148,13 @@ fn sform(header: &Header) -> Affine {
     Affine([a, b, c, [0.0, 0.0, 0.0, 1.0]])
 }
 
-/// Quaternion, voxel sizes and handedness, as NIfTI-1 method 2; `None` if the quaternion is no rotation.
+/// Quaternion, voxel sizes and handedness, as NIfTI-1 method 2; `None` if the quaternion is no
+/// rotation.
 fn qform(header: &Header) -> Option<Affine> {
     let [mut b, mut c, mut d] = header.quatern;
     let square = b * b + c * c + d * d;
-    // Written as 32-bit floats, a half turn may overshoot the unit sphere by rounding; beyond that it is no rotation.
+    // Written as 32-bit floats, a half turn may overshoot the unit sphere by rounding; beyond that
+    // it is no rotation.
     if !square.is_finite() || square > 1.0 + 1e-3 {
         return None;
     }
@@ -195,7 +199,8 @@ fn qform(header: &Header) -> Option<Affine> {
     Some(Affine(m))
 }
 
-/// Voxel sizes only, in the usual reading of such files: radiological columns, world origin at the matrix centre.
+/// Voxel sizes only, in the usual reading of such files: radiological columns, world origin at the
+/// matrix centre.
 ///
 /// Returns `None` where a size is not finite; a size of zero counts as 1 with a warning.
 fn from_pixdim(header: &Header, size: Zyx<usize>, warnings: &mut Vec<String>) -> Option<Affine> {
@@ -262,10 +267,11 @@ fn apply_units(header: &Header, affine: &mut Affine, warnings: &mut Vec<String>)
     ))
 }
 
-/// Sizes of exactly one millimetre on a matrix that only thick slices explain: values nobody filled in.
+/// Sizes of exactly one millimetre on a matrix that only thick slices explain: values nobody filled
+/// in.
 ///
-/// At least 4 times fewer slices than rows and columns, which are alike and many: a whole head or organ in plane.
-/// A small isotropic crop or a whole isotropic volume stays trusted.
+/// At least 4 times fewer slices than rows and columns, which are alike and many: a whole head or
+/// organ in plane. A small isotropic crop or a whole isotropic volume stays trusted.
 fn is_placeholder(affine: &Affine, size: Zyx<usize>) -> bool {
     let s = affine.spacing_mm();
     let unit = [s.x, s.y, s.z].iter().all(|v| (v - 1.0).abs() < 1e-6);

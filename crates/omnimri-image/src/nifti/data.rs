@@ -90,7 +90,8 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// From a header whose type code was accepted; the standard's rule: no scaling if the slope is 0 (or not finite).
+    /// From a header whose type code was accepted; the standard's rule: no scaling if the slope is
+    /// 0 (or not finite).
     pub(super) fn new(header: &Header, data_type: DataType, warnings: &mut Vec<String>) -> Self {
         let (slope, mut inter) = (header.scl_slope, header.scl_inter);
         let mut scale = None;
@@ -126,7 +127,8 @@ impl Decoder {
         self.data_type == DataType::F32 && self.scale.is_none() && self.order == native
     }
 
-    /// Decodes `raw` (`out.len()` voxels) and counts values that are not finite, while they are in the cache.
+    /// Decodes `raw` (`out.len()` voxels) and counts values that are not finite, while they are in
+    /// the cache.
     fn decode(&self, raw: &[u8], out: &mut [f32]) -> usize {
         macro_rules! decode_as {
             ($t:ty) => {{
@@ -186,7 +188,8 @@ pub(super) struct Decoded {
     pub(super) n_bad: usize,
 }
 
-/// Reads `n` voxels that start at byte `offset` of the (decompressed) `stream`, of which `start` was read already.
+/// Reads `n` voxels that start at byte `offset` of the (decompressed) `stream`, of which `start`
+/// was read already.
 pub(super) fn read_voxels(
     path: &Path,
     stream: Stream,
@@ -304,8 +307,8 @@ impl<R: Read> GzipInput<'_, R> {
         Ok(())
     }
 
-    /// Decodes `n` voxels, the first of them from `head`. The output grows with what was really decompressed, so a
-    /// header that lies about its size costs no memory.
+    /// Decodes `n` voxels, the first of them from `head`. The output grows with what was really
+    /// decompressed, so a header that lies about its size costs no memory.
     fn read_voxels(
         &mut self,
         head: &[u8],

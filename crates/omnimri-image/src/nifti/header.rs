@@ -1,4 +1,5 @@
-//! The fixed part of a NIfTI file, as fields: parsed from and encoded to bytes in either version and byte order.
+//! The fixed part of a NIfTI file, as fields: parsed from and encoded to bytes in either version
+//! and byte order.
 
 use std::path::Path;
 
@@ -171,7 +172,8 @@ impl Header {
         }
     }
 
-    /// The fixed part as bytes (348 or 540), without the extension flag that follows it in a single file.
+    /// The fixed part as bytes (348 or 540), without the extension flag that follows it in a single
+    /// file.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer {
             bytes: vec![0; self.version.header_len()],

@@ -1,7 +1,9 @@
-//! NIfTI-1 and NIfTI-2: `.nii`, `.nii.gz` and `.hdr` with `.img`, both byte orders, every real numeric type.
+//! NIfTI-1 and NIfTI-2: `.nii`, `.nii.gz` and `.hdr` with `.img`, both byte orders, every real
+//! numeric type.
 //!
-//! `header` parses and encodes the fixed part, `affine` turns it into a geometry with its trust, `data` reads voxels,
-//! `source` hides compression and pairs, `sidecar` reads acquisition parameters beside the file, `write` writes volumes and label maps.
+//! `header` parses and encodes the fixed part, `affine` turns it into a geometry with its trust,
+//! `data` reads voxels, `source` hides compression and pairs, `sidecar` reads acquisition
+//! parameters beside the file, `write` writes volumes and label maps.
 
 mod affine;
 mod data;

@@ -20,7 +20,8 @@ pub fn read_header(path: &Path) -> Result<Header> {
 
 /// Reads a NIfTI-1 or NIfTI-2 file: 1D to 3D, or several such frames along one further axis.
 ///
-/// Values are scaled by the header's slope and intercept; NaN and infinities are replaced with a warning.
+/// Values are scaled by the header's slope and intercept; NaN and infinities are replaced with a
+/// warning.
 ///
 /// # Shapes
 /// - output: `[frame][z][y][x]`
@@ -92,7 +93,9 @@ impl Layout {
         let n_voxels = match n.and_then(|n| usize::try_from(n).ok()) {
             Some(n) if n <= max_voxels => n,
             _ => {
-                let shape: Vec<_> = dims.iter().map(u64::to_string).collect();
+                // Sizes beyond the last that counts say nothing.
+                let n_axes = dims.iter().rposition(|&d| d > 1).map_or(1, |last| last + 1);
+                let shape: Vec<_> = dims[..n_axes].iter().map(u64::to_string).collect();
                 return Err(Error::TooLarge {
                     path: path.into(),
                     what: "declared number of voxels",
@@ -183,7 +186,8 @@ fn offset(path: &Path, header: &Header) -> Result<u64> {
     Ok(offset as u64)
 }
 
-/// What a NIfTI header tells of the acquisition: its description, an echo time inside it, and the time between frames.
+/// What a NIfTI header tells of the acquisition: its description, an echo time inside it, and the
+/// time between frames.
 fn acquisition(header: &Header, n_frames: usize) -> Acquisition {
     let description = (!header.descrip.is_empty()).then(|| header.descrip.clone());
     // Converters write "TE=2.9;Time=101500.100".

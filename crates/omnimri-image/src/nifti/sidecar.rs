@@ -1,4 +1,5 @@
-//! The JSON file beside a NIfTI file in which converters keep what the NIfTI header has no field for (BIDS names).
+//! The JSON file beside a NIfTI file in which converters keep what the NIfTI header has no field
+//! for (BIDS names).
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use crate::{Acquisition, Error, Result};
 /// Longest sidecar read; real ones have a few kilobytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Fills what the sidecar of `path` says into `acquisition`; a sidecar that cannot be read only gives a warning.
+/// Fills what the sidecar of `path` says into `acquisition`; a sidecar that cannot be read only
+/// gives a warning.
 ///
 /// A modality other than magnetic resonance is an error, as it is for DICOM.
 pub(super) fn fill(

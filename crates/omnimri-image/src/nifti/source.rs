@@ -41,7 +41,8 @@ impl Stream {
         })
     }
 
-    /// The first bytes of the (decompressed) stream: a header's worth, or fewer where the file is shorter.
+    /// The first bytes of the (decompressed) stream: a header's worth, or fewer where the file is
+    /// shorter.
     pub(super) fn read_start(&mut self, path: &Path) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let outcome = match self {
@@ -94,7 +95,8 @@ pub(crate) fn base_name(path: &Path) -> String {
 
 /// Header file and image file of a path that ends in `.hdr` or `.img` (with or without `.gz`).
 ///
-/// `None` for another ending. The partner's case and compression may differ; the header exists if it is to be read.
+/// `None` for another ending. The partner's case and compression may differ; the header exists if
+/// it is to be read.
 pub(crate) fn pair_of(path: &Path) -> Option<(PathBuf, PathBuf)> {
     let base = base_name(path);
     if base.ends_with(".hdr") {

@@ -15,7 +15,8 @@ const LEVEL: u32 = 3;
 
 /// Writes intensities as float32: `.nii`, or `.nii.gz` by the name. 3D for one frame, else 4D.
 ///
-/// Never leaves half a file. What the volume's geometry does not trust is marked, and read back as not trusted.
+/// Never leaves half a file. What the volume's geometry does not trust is marked, and read back as
+/// not trusted.
 pub fn write_nifti(path: &Path, volume: &Volume) -> Result<()> {
     check_length(
         path,
@@ -51,7 +52,8 @@ pub fn write_label_map(path: &Path, map: &LabelMap) -> Result<()> {
     })
 }
 
-/// A whole single file in memory: `header` with its extension flag, and voxels already encoded as it says.
+/// A whole single file in memory: `header` with its extension flag, and voxels already encoded as
+/// it says.
 pub fn encode_nifti(header: &Header, raw_voxels: &[u8]) -> Vec<u8> {
     let mut bytes = header.encode();
     if header.single_file {
@@ -133,7 +135,8 @@ fn header(geometry: &Geometry, n_frames: usize, datatype: i16, bitpix: i16) -> H
     if !geometry.spacing.is_trusted() {
         header.descrip = format!("{}; {NO_SPACING}", header.descrip);
     }
-    // A file without transforms stays one: every reader then derives the same affine from the voxel sizes.
+    // A file without transforms stays one: every reader then derives the same affine from the voxel
+    // sizes.
     if !geometry.orientation.is_trusted() && geometry.affine == base_affine(spacing, size) {
         return header;
     }
@@ -179,7 +182,8 @@ fn quaternion(affine: &Affine) -> Option<([f64; 3], f64)> {
     for row in &mut r {
         row[2] *= qfac;
     }
-    // Take the largest of the four components from the diagonal: the others follow without loss of precision.
+    // Take the largest of the four components from the diagonal: the others follow without loss of
+    // precision.
     let squares = [
         1.0 + r[0][0] + r[1][1] + r[2][2],
         1.0 + r[0][0] - r[1][1] - r[2][2],

@@ -1,4 +1,5 @@
-//! One test for each class of malformed file: an error of one line with file, expected, found and a hint, or a warning.
+//! One test for each class of malformed file: an error of one line with file, expected, found and a
+//! hint, or a warning.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! Properties of the real files, where they are present. Voxels are compared with nibabel by `tools/peers`.
+//! Properties of the real files, where they are present. Voxels are compared with nibabel by
+//! `tools/peers`.
 
 use omnimri_image::{Info, Input, InputKind, KSpaceOptions, OpenOptions, detect, open};
 use omnimri_image::{read_image, read_kspace_npy, read_nifti};
