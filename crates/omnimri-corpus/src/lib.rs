@@ -6,6 +6,7 @@
 //! - `catalogue`, `builtin`: what is known of each dataset; the files lie in `catalogue/` at the root
 //! - `adapter`: from a layout to items, driven by the entry's settings
 //! - `stack`, `example`, `facts`: one example and what is known of it
+//! - `describe`, `measured`: five-level descriptions with the origin of every sentence
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
 //! - `miniature`: a dataset's layout filled with made-up images
@@ -14,12 +15,14 @@ pub mod adapter;
 mod builtin;
 pub mod catalogue;
 pub mod check;
+pub mod describe;
 mod error;
 pub mod example;
 mod facts;
 pub mod licence;
 pub mod listing;
 pub mod load;
+pub mod measured;
 pub mod miniature;
 mod signature;
 pub mod stack;
@@ -27,7 +30,9 @@ pub mod stats;
 mod table;
 
 pub use catalogue::{CatalogueEntry, catalogue, find};
+pub use describe::{Description, Level, Sentence, TextFiller, describe, describe_with};
 pub use error::{Error, Result};
 pub use example::{Classes, DatasetId, Example, QuestionAnswer, Split};
 pub use load::{LoadOptions, Loaded, Rejected, load, load_all, load_all_with, load_with};
+pub use measured::MeasuredStatements;
 pub use stack::Stack;

@@ -140,7 +140,7 @@ fn cell(adapter: &Adapter, column: &str, k: usize) -> String {
         } else if column == s.answer {
             return "Yes".to_owned();
         } else if let Some(closed) = closed {
-            return if k % 2 == 0 {
+            return if k.is_multiple_of(2) {
                 closed.value.clone()
             } else {
                 "another".to_owned()
