@@ -73,6 +73,9 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// Reconstruction failed.
+    #[error(transparent)]
+    Recon(#[from] omnimri_recon::Error),
     /// Reading a tensor back failed.
     #[error("reading a tensor back from the device: {0}")]
     Tensor(String),
@@ -81,6 +84,6 @@ pub enum Error {
 impl Error {
     /// True if the input, not the program or the checkpoint, is to blame.
     pub fn is_invalid_input(&self) -> bool {
-        matches!(self, Self::Image { .. } | Self::TooLong { .. })
+        matches!(self, Self::Image { .. } | Self::TooLong { .. } | Self::Recon(_))
     }
 }

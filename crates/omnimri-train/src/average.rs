@@ -13,7 +13,7 @@ struct Collect(HashMap<ParamId, Vec<f32>>);
 
 impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Ok(values) = param.val().into_data().into_vec::<f32>() {
+        if let Ok(values) = param.val().into_data().try_into_vec::<f32>() {
             self.0.insert(param.id, values);
         }
     }
@@ -29,7 +29,7 @@ impl ModuleMapper for Blend {
         let Some(new) = self.with.remove(&param.id) else { return param };
         let (id, tensor, mapper) = param.consume();
         let (shape, device) = (tensor.dims(), tensor.device());
-        let Ok(mut values) = tensor.clone().into_data().into_vec::<f32>() else {
+        let Ok(mut values) = tensor.clone().into_data().try_into_vec::<f32>() else {
             return Param::from_mapped_value(id, tensor, mapper);
         };
         for (old, new) in values.iter_mut().zip(&new) {

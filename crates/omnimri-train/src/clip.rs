@@ -13,7 +13,7 @@ struct SquaredNorm<'a> {
 impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(g) = self.grads.get::<D>(param.id)
-            && let Ok(values) = g.into_data().into_vec::<f32>()
+            && let Ok(values) = g.into_data().try_into_vec::<f32>()
         {
             self.sum += values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
         }

@@ -18,6 +18,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Checkpoint folder to start from (an export with `model.safetensors`), or none for random weights.
     pub start: Option<PathBuf>,
+    /// Where the tokenizer comes from.
+    #[serde(default)]
+    pub tokenizer: TokenizerSource,
     /// Where state, log and exports of this run go.
     pub out: PathBuf,
     /// Folder that holds the datasets.
@@ -32,6 +35,10 @@ pub struct TrainConfig {
     pub learn: Vec<Part>,
     /// How often each kind of batch is drawn.
     pub mixture: Vec<Ingredient>,
+    /// Batches whose losses are averaged in a step. Batches are homogeneous, so a step of one batch pulls the shared parts
+    /// towards one dataset at a time.
+    #[serde(default = "one")]
+    pub batches_per_step: usize,
     /// Seconds between saves of the run's state.
     #[serde(default = "default_save_every")]
     pub save_every_s: u64,
@@ -46,6 +53,17 @@ fn default_save_every() -> u64 {
 
 fn default_log_every() -> u64 {
     20
+}
+
+/// Where a run's tokenizer comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenizerSource {
+    /// The checkpoint it starts from; trained where it starts from random weights.
+    #[default]
+    Inherit,
+    /// Trained on the text of this run's sets; for the first stage in which the language model learns.
+    Train,
 }
 
 /// AdamW with warm-up and cosine decay.
@@ -146,6 +164,22 @@ pub enum Kind {
     Grounded,
 }
 
+impl Kind {
+    /// Parts of the model that get a gradient from a batch of this kind.
+    pub const fn trains(self) -> &'static [Part] {
+        match self {
+            Self::Restore => &[Part::Vision, Part::Dense],
+            Self::Reconstruct => &[Part::Unrolled],
+            Self::Synthetic | Self::Dense | Self::Classes => {
+                &[Part::Vision, Part::Dense, Part::Heads]
+            }
+            Self::TextOnly => &[Part::Language],
+            Self::Report | Self::Instruct => &[Part::Connector, Part::Language],
+            Self::Grounded => &[Part::Connector, Part::Language, Part::Dense],
+        }
+    }
+}
+
 impl TrainConfig {
     /// Reads and checks a configuration. Relative paths are taken from the current folder.
     ///
@@ -175,6 +209,9 @@ impl TrainConfig {
         if self.steps == 0 {
             return fail("steps", "at least 1", "0".into());
         }
+        if self.batches_per_step == 0 {
+            return fail("batches_per_step", "at least 1", "0".into());
+        }
         if self.learn.is_empty() {
             return fail("learn", "at least one part", "none".into());
         }
@@ -184,6 +221,10 @@ impl TrainConfig {
         for i in &self.mixture {
             if i.batch == 0 || i.slices == 0 {
                 return fail("mixture.batch, mixture.slices", "at least 1", "0".into());
+            }
+            if !i.kind.trains().iter().any(|p| self.learn.contains(p)) {
+                let found = format!("{:?}, which trains none of the parts that learn", i.kind);
+                return fail("mixture.kind", "a kind that trains a part of `learn`", found);
             }
             if let Some(set) = i.sets.iter().find(|s| !self.sets.contains(s)) {
                 return fail("mixture.sets", "names from `sets`", set.clone());

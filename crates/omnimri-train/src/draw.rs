@@ -4,7 +4,7 @@ use burn::prelude::*;
 use omnimri_model::{OmniMri, Tokenizer};
 
 use crate::batch::{self, DenseBatch, Pool, RestoreBatch};
-use crate::config::{Ingredient, Kind, TrainConfig};
+use crate::config::{Ingredient, Kind, Part, TrainConfig};
 use crate::error::{Error, Result};
 use crate::objective::{self, Loss};
 use crate::reconstruct::{self, ReconBatch};
@@ -38,23 +38,15 @@ impl Batch {
 pub struct Drawer<'a> {
     seed: u64,
     pool: &'a Pool,
-    tokenizer: Option<&'a Tokenizer>,
+    tokenizer: &'a Tokenizer,
     train_vision_from_text: bool,
 }
 
 impl<'a> Drawer<'a> {
     /// A drawer for a run.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if text is asked for and there is no tokenizer.
-    pub fn new(config: &TrainConfig, pool: &'a Pool, tokenizer: Option<&'a Tokenizer>) -> Result<Self> {
-        use crate::config::Part;
-        Ok(Self {
-            seed: config.seed,
-            pool,
-            tokenizer,
-            train_vision_from_text: config.learn.contains(&Part::Vision),
-        })
+    pub fn new(config: &TrainConfig, pool: &'a Pool, tokenizer: &'a Tokenizer) -> Self {
+        let train_vision_from_text = config.learn.contains(&Part::Vision);
+        Self { seed: config.seed, pool, tokenizer, train_vision_from_text }
     }
 
     /// The batch of a step.
@@ -67,15 +59,10 @@ impl<'a> Drawer<'a> {
             Kind::Dense => batch::dense(seed, step, pool, i).map(Batch::Dense),
             Kind::Classes => batch::classes(seed, step, pool, i).map(Batch::Dense),
             Kind::Restore => batch::restore(seed, step, pool, i).map(Batch::Restore),
-            Kind::Synthetic => Some(Batch::Dense(crate::synthetic::batch(seed, step, i))),
+            Kind::Synthetic => crate::synthetic::batch(seed, step, i).map(Batch::Dense),
             Kind::Reconstruct => reconstruct::batch(seed, step, pool, i).map(Batch::Reconstruct),
             Kind::TextOnly | Kind::Report | Kind::Instruct | Kind::Grounded => {
-                let tokenizer = self.tokenizer.ok_or(Error::Config {
-                    key: "mixture.kind",
-                    expected: "a kind without text (there is no tokenizer)",
-                    found: format!("{:?}", i.kind),
-                })?;
-                text::batch(seed, step, pool, tokenizer, i)?.map(Batch::Text)
+                text::batch(seed, step, pool, self.tokenizer, i)?.map(Batch::Text)
             }
         };
         batch.ok_or_else(|| Error::NoExamples { kind: format!("{:?}", i.kind), sets: i.sets.clone() })

@@ -13,21 +13,18 @@ use burn::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
 use omnimri_corpus::{Split, load_all};
 use omnimri_model::{Checkpoint, ModelConfig, OmniMri, Tokenizer};
-use rand::Rng;
 
 use crate::average;
-use crate::batch::{Pool, step_rng};
+use crate::batch::Pool;
 use crate::clip;
-use crate::config::{Ingredient, Part, TrainConfig};
+use crate::config::{Ingredient, Part, TokenizerSource, TrainConfig};
 use crate::draw::{Batch, Drawer};
 use crate::error::{Error, Result};
 use crate::objective::Loss;
 use crate::state::{self, Position, State};
 
 /// Batches prepared ahead of the step that uses them.
-const PREFETCH: usize = 3;
-/// Keeps the stream of mixture draws apart from that of the batches themselves.
-const MIXTURE_SEED: u64 = 0x6d69_7874;
+const PREFETCH: usize = 4;
 
 /// What a run reports when it ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,15 +55,13 @@ pub fn train(config: &TrainConfig, resume: bool) -> Result<Summary> {
     }
     let pool = Pool::new(loaded.examples);
     let (mut state, tokenizer) = begin(config, resume, &device, &pool)?;
-    let drawer = Drawer::new(config, &pool, tokenizer.as_ref())?;
+    let drawer = Drawer::new(config, &pool, &tokenizer);
     let bar = progress_bar(config, state.position.step);
     let result = steps(config, &device, &drawer, &mut state, &bar);
     bar.finish_and_clear();
     let summary = result?;
     state.save(&config.out)?;
-    if let Some(tokenizer) = &tokenizer {
-        crate::export::write(config, &state, tokenizer)?;
-    }
+    crate::export::write(config, &state, &tokenizer)?;
     Ok(summary)
 }
 
@@ -93,7 +88,7 @@ fn begin(
     resume: bool,
     device: &Device,
     pool: &Pool,
-) -> Result<(State, Option<Tokenizer>)> {
+) -> Result<(State, Tokenizer)> {
     let model_config = ModelConfig::preset(&config.model).ok_or_else(|| Error::Config {
         key: "model",
         expected: "nano, tiny, small, base or large",
@@ -103,12 +98,13 @@ fn begin(
     let (model, tokenizer) = match &config.start {
         Some(path) => {
             let checkpoint = Checkpoint::read(path, device)?;
-            (checkpoint.model, checkpoint.tokenizer)
+            (checkpoint.model, Some(checkpoint.tokenizer))
         }
-        None => (
-            model_config.init(device)?,
-            crate::text::train_tokenizer(pool, model_config.language.vocab_size, config.seed)?,
-        ),
+        None => (model_config.init(device)?, None),
+    };
+    let tokenizer = match (tokenizer, config.tokenizer) {
+        (Some(tokenizer), TokenizerSource::Inherit) => tokenizer,
+        _ => crate::text::train_tokenizer(pool, model_config.language.vocab_size, config.seed)?,
     };
     state::materialise(&model, device)?;
     let average = model.valid();
@@ -130,7 +126,7 @@ fn begin(
         state.position.config = config.clone();
     }
     state.model = freeze(state.model, &config.learn)?;
-    Ok((state, Some(tokenizer)))
+    Ok((state, tokenizer))
 }
 
 /// Freezes the parts that do not learn and checks that exactly they are frozen.
@@ -189,10 +185,12 @@ fn progress_bar(config: &TrainConfig, done: u64) -> ProgressBar {
     bar
 }
 
-/// The ingredient of a step, by its number alone.
-pub fn ingredient(config: &TrainConfig, step: u64) -> &Ingredient {
+/// The ingredient of the `draw`-th batch, by its number alone: a golden-ratio sequence, so that any few batches in a row
+/// hold the mixture about evenly.
+pub fn ingredient(config: &TrainConfig, draw: u64) -> &Ingredient {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
     let total: f64 = config.mixture.iter().map(|i| i.weight.max(0.0)).sum();
-    let mut at = step_rng(config.seed ^ MIXTURE_SEED, step).random_range(0.0..total);
+    let mut at = (draw as f64 * GOLDEN).fract() * total;
     for i in &config.mixture {
         at -= i.weight.max(0.0);
         if at < 0.0 {
@@ -213,9 +211,10 @@ fn steps(
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(PREFETCH);
         scope.spawn(move || {
-            for step in first..config.steps {
+            let per_step = config.batches_per_step as u64;
+            for draw in first * per_step..config.steps * per_step {
                 // The other end hangs up when training stops early.
-                if send.send(drawer.draw(step, ingredient(config, step))).is_err() {
+                if send.send(drawer.draw(draw, ingredient(config, draw))).is_err() {
                     break;
                 }
             }
@@ -224,14 +223,16 @@ fn steps(
         let (mut tick, mut saved) = (Instant::now(), Instant::now());
         while state.position.step < config.steps {
             let step = state.position.step;
-            let Ok(batch) = receive.recv() else { break };
-            let batch = batch?;
-            let loss = one_step(config, device, drawer, state, &batch, step)?;
+            let mut batches = Vec::with_capacity(config.batches_per_step);
+            for _ in 0..config.batches_per_step {
+                let Ok(batch) = receive.recv() else { break };
+                batches.push(batch?);
+            }
+            one_step(config, device, drawer, state, &batches, &mut log)?;
             state.position.step += 1;
-            state.position.slices += batch.slices() as u64;
+            state.position.slices += batches.iter().map(|b| b.slices() as u64).sum::<u64>();
             state.position.seconds += tick.elapsed().as_secs_f64();
             tick = Instant::now();
-            log.add(ingredient(config, step), &batch, &loss);
             bar.set_position(step + 1);
             if (step + 1).is_multiple_of(config.log_every) {
                 bar.set_message(log.write(state, config.learning_rate(step))?);
@@ -252,12 +253,24 @@ fn one_step(
     device: &Device,
     drawer: &Drawer<'_>,
     state: &mut State,
-    batch: &Batch,
-    step: u64,
-) -> Result<Vec<(&'static str, f64)>> {
-    let Some(Loss { total, mut parts }) = drawer.loss(&state.model, batch, device)? else {
-        return Ok(Vec::new());
-    };
+    batches: &[Batch],
+    log: &mut Log,
+) -> Result<()> {
+    let step = state.position.step;
+    let first = step * config.batches_per_step as u64;
+    let mut sum: Option<Tensor<1>> = None;
+    for (k, batch) in batches.iter().enumerate() {
+        let Some(Loss { total, parts }) = drawer.loss(&state.model, batch, device)? else {
+            continue;
+        };
+        log.add(ingredient(config, first + k as u64), batch, &parts);
+        let part = total / config.batches_per_step as f64;
+        sum = Some(match sum {
+            Some(sum) => sum + part,
+            None => part,
+        });
+    }
+    let Some(total) = sum else { return Ok(()) };
     let value = total.clone().inner().try_into_scalar::<f64>().unwrap_or(f64::NAN);
     if !value.is_finite() {
         return Err(Error::Diverged { step, loss: value });
@@ -271,9 +284,9 @@ fn one_step(
     if step.is_multiple_of(average::EVERY) {
         state.average = average::update(state.average.clone(), &state.model, step);
     }
-    parts.push(("loss", value));
-    parts.push(("gradient", norm));
-    Ok(parts)
+    log.add_value("loss", value);
+    log.add_value("gradient", norm);
+    Ok(())
 }
 
 /// JSON lines, a line each log interval: means by kind of batch.
@@ -301,15 +314,15 @@ impl Log {
     fn add(&mut self, ingredient: &Ingredient, batch: &Batch, parts: &[(&'static str, f64)]) {
         let set = ingredient.sets.join("+");
         for (name, value) in parts {
-            let key = if *name == "loss" || *name == "gradient" {
-                (*name).to_owned()
-            } else {
-                format!("{:?}/{set}/{name}", ingredient.kind).to_lowercase()
-            };
-            let sum = self.sums.entry(key).or_insert((0.0, 0));
-            *sum = (sum.0 + value, sum.1 + 1);
+            let key = format!("{:?}/{set}/{name}", ingredient.kind).to_lowercase();
+            self.add_value(&key, *value);
         }
         self.slices += batch.slices();
+    }
+
+    fn add_value(&mut self, key: &str, value: f64) {
+        let sum = self.sums.entry(key.to_owned()).or_insert((0.0, 0));
+        *sum = (sum.0 + value, sum.1 + 1);
     }
 
     fn write(&mut self, state: &State, rate: f64) -> Result<String> {

@@ -5,6 +5,7 @@
 
 mod conv;
 mod norm;
+mod self_adjoint;
 
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::ops::PadMode;
@@ -17,7 +18,9 @@ use burn_flex::FlexTensor;
 
 use conv::ConvShape;
 
-type Tracked = Autodiff<Flex>;
+pub use self_adjoint::{SelfAdjoint, self_adjoint};
+
+pub(crate) type Tracked = Autodiff<Flex>;
 
 /// Runs `f` on the values of a tensor in row-major order.
 fn values<T>(tensor: &FlexTensor, f: impl FnOnce(&[f32]) -> T) -> T {
@@ -105,7 +108,7 @@ impl Backward<Flex, 2> for Conv3x3Backward {
     }
 }
 
-/// Layer normalisation over channels, then ReLU.
+/// Group normalisation over pixels and groups of eight channels, then ReLU.
 ///
 /// # Shapes
 /// - `x`: `[b, h, w, c]`
@@ -113,8 +116,9 @@ impl Backward<Flex, 2> for Conv3x3Backward {
 /// - returns `[b, h, w, c]`
 pub fn norm_relu(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
     let shape = x.dims();
+    let pixels = shape[1] * shape[2];
     let run = |x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor| {
-        let y = values(x, |x| values(gamma, |g| values(beta, |b| norm::forward(x, g, b))));
+        let y = values(x, |x| values(gamma, |g| values(beta, |b| norm::forward(x, g, b, pixels))));
         flex(y, &shape)
     };
     if let (Ok(x), Ok(gamma), Ok(beta)) = (
@@ -147,10 +151,14 @@ pub fn norm_relu(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
 
 /// [`norm_relu`] from Burn's operations.
 pub(crate) fn norm_relu_composed(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
-    let c = gamma.dims()[0];
-    let centred = x.clone() - x.mean_dim(3);
-    let scale = (centred.clone().square().mean_dim(3) + 1e-5).sqrt();
-    relu(centred / scale * gamma.reshape([1, 1, 1, c]) + beta.reshape([1, 1, 1, c]))
+    let [n, h, w, c] = x.dims();
+    let size = if c.is_multiple_of(norm::GROUP) { norm::GROUP } else { c };
+    let groups = x.reshape([n, h * w, c / size, size]);
+    let mean = |x: Tensor<4>| x.mean_dim(3).mean_dim(1);
+    let centred = groups.clone() - mean(groups);
+    let scale = (mean(centred.clone().square()) + 1e-5).sqrt();
+    let hat = (centred / scale).reshape([n, h, w, c]);
+    relu(hat * gamma.reshape([1, 1, 1, c]) + beta.reshape([1, 1, 1, c]))
 }
 
 #[derive(Debug)]
@@ -164,9 +172,10 @@ impl Backward<Flex, 3> for NormReluBackward {
         let (x, gamma, beta) = ops.state;
         let c = gamma.layout().shape().to_vec()[0];
         let shape = x.layout().shape().to_vec();
+        let pixels = shape[1] * shape[2];
         let (gx, gg, gb) = values(&x, |x| {
             values(&gamma, |g| {
-                values(&beta, |b| values(&grad_y, |gy| norm::backward(x, g, b, gy)))
+                values(&beta, |b| values(&grad_y, |gy| norm::backward(x, g, b, gy, pixels)))
             })
         });
         let [x_node, gamma_node, beta_node] = ops.parents;
@@ -212,17 +221,20 @@ mod tests {
     #[test]
     fn norm_equals_composition() {
         let device = Device::flex().autodiff();
-        let shape = [2, 5, 3, 7];
-        let x = Tensor::<4>::random(shape, Distribution::Normal(1.0, 2.0), &device).require_grad();
-        let ga = Tensor::<1>::random([7], Distribution::Default, &device).require_grad();
-        let be = Tensor::<1>::random([7], Distribution::Default, &device).require_grad();
-        let g = Tensor::<4>::random(shape, Distribution::Default, &device);
-        let y1 = norm_relu(x.clone(), ga.clone(), be.clone());
-        let y2 = norm_relu_composed(x.clone(), ga.clone(), be.clone());
-        close(y1.clone().inner(), y2.clone().inner());
-        let (g1, g2) = ((y1 * g.clone()).sum().backward(), (y2 * g).sum().backward());
-        close(x.grad(&g1).unwrap(), x.grad(&g2).unwrap());
-        close(ga.grad(&g1).unwrap(), ga.grad(&g2).unwrap());
-        close(be.grad(&g1).unwrap(), be.grad(&g2).unwrap());
+        for c in [7, 16] {
+            let shape = [2, 5, 3, c];
+            let x =
+                Tensor::<4>::random(shape, Distribution::Normal(1.0, 2.0), &device).require_grad();
+            let ga = Tensor::<1>::random([c], Distribution::Default, &device).require_grad();
+            let be = Tensor::<1>::random([c], Distribution::Default, &device).require_grad();
+            let g = Tensor::<4>::random(shape, Distribution::Default, &device);
+            let y1 = norm_relu(x.clone(), ga.clone(), be.clone());
+            let y2 = norm_relu_composed(x.clone(), ga.clone(), be.clone());
+            close(y1.clone().inner(), y2.clone().inner());
+            let (g1, g2) = ((y1 * g.clone()).sum().backward(), (y2 * g).sum().backward());
+            close(x.grad(&g1).unwrap(), x.grad(&g2).unwrap());
+            close(ga.grad(&g1).unwrap(), ga.grad(&g2).unwrap());
+            close(be.grad(&g1).unwrap(), be.grad(&g2).unwrap());
+        }
     }
 }

@@ -1,0 +1,66 @@
+//! The encoding operators of `omnimri-recon` as the learned reconstruction sees them.
+
+use std::sync::Arc;
+
+use burn::prelude::*;
+use num_complex::Complex32;
+use omnimri_recon::operator::{CartesianSenseOp, LinearOperator};
+
+use crate::kernel::{SelfAdjoint, self_adjoint};
+use crate::unrolled::SenseOp;
+
+/// The normal operators of a batch of slices of one matrix.
+#[derive(Debug)]
+struct Normal {
+    ops: Vec<Arc<CartesianSenseOp>>,
+}
+
+/// Pairs of real and imaginary parts to complex numbers.
+pub fn to_complex(x: &[f32]) -> Vec<Complex32> {
+    x.chunks_exact(2).map(|p| Complex32::new(p[0], p[1])).collect()
+}
+
+/// Complex numbers to pairs of real and imaginary parts.
+pub fn to_pairs(x: &[Complex32]) -> Vec<f32> {
+    x.iter().flat_map(|c| [c.re, c.im]).collect()
+}
+
+impl SelfAdjoint for Normal {
+    fn apply(&self, x: &[f32]) -> Vec<f32> {
+        let each = x.len() / self.ops.len().max(1);
+        x.chunks_exact(each)
+            .zip(&self.ops)
+            .flat_map(|(x, op)| to_pairs(&op.normal(&to_complex(x))))
+            .collect()
+    }
+}
+
+/// `A^H (A x - y)` of a batch of slices.
+#[derive(Debug)]
+pub struct BatchSense {
+    normal: Arc<Normal>,
+    rhs: Tensor<4>,
+}
+
+impl BatchSense {
+    /// From the operators and the adjoint images `A^H y` of each slice, all of one matrix.
+    ///
+    /// # Shapes
+    /// - `rhs`: `[n][h * w]`
+    pub fn new(
+        ops: Vec<Arc<CartesianSenseOp>>,
+        rhs: &[Vec<Complex32>],
+        (h, w): (usize, usize),
+        device: &Device,
+    ) -> Self {
+        let values: Vec<f32> = rhs.iter().flat_map(|r| to_pairs(r)).collect();
+        let rhs = Tensor::from_data(TensorData::new(values, [ops.len(), h, w, 2]), device);
+        Self { normal: Arc::new(Normal { ops }), rhs }
+    }
+}
+
+impl SenseOp for BatchSense {
+    fn residual(&self, x: Tensor<4>) -> Tensor<4> {
+        self_adjoint(x, self.normal.clone()) - self.rhs.clone()
+    }
+}
