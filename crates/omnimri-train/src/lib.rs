@@ -26,4 +26,4 @@ mod text;
 
 pub use config::TrainConfig;
 pub use error::{Error, Result};
-pub use run::{Summary, freeze, ingredient, train};
+pub use run::{Summary, freeze, ingredient, train, train_until};

@@ -11,7 +11,7 @@ use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
-use omnimri_corpus::{Split, load_all};
+use omnimri_corpus::{Loaded, Split, load_all};
 use omnimri_model::{Checkpoint, ModelConfig, OmniMri, Tokenizer};
 
 use crate::average;
@@ -44,12 +44,24 @@ pub struct Summary {
 /// # Errors
 /// Everything in [`Error`]; state saved before the error stays.
 pub fn train(config: &TrainConfig, resume: bool) -> Result<Summary> {
+    train_until(config, resume, u64::MAX)
+}
+
+/// As [`train`], but stops after step `stop` with its state saved; resuming goes on as if it had not stopped.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_until(config: &TrainConfig, resume: bool, stop: u64) -> Result<Summary> {
     config.validate()?;
     std::fs::create_dir_all(&config.out)
         .map_err(|source| Error::Write { path: config.out.clone(), source })?;
     write_config(config)?;
     let device = Device::flex().autodiff();
-    let loaded = load_all(&config.data, &config.sets, Some(Split::Train))?;
+    let loaded = if config.sets.is_empty() {
+        Loaded::default()
+    } else {
+        load_all(&config.data, &config.sets, Some(Split::Train))?
+    };
     for r in &loaded.rejected {
         eprintln!("left out: {}: {}", r.path.display(), r.reason);
     }
@@ -57,7 +69,7 @@ pub fn train(config: &TrainConfig, resume: bool) -> Result<Summary> {
     let (mut state, tokenizer) = begin(config, resume, &device, &pool)?;
     let drawer = Drawer::new(config, &pool, &tokenizer);
     let bar = progress_bar(config, state.position.step);
-    let result = steps(config, &device, &drawer, &mut state, &bar);
+    let result = steps(config, stop, &device, &drawer, &mut state, &bar);
     bar.finish_and_clear();
     let summary = result?;
     state.save(&config.out)?;
@@ -202,17 +214,18 @@ pub fn ingredient(config: &TrainConfig, draw: u64) -> &Ingredient {
 
 fn steps(
     config: &TrainConfig,
+    stop: u64,
     device: &Device,
     drawer: &Drawer<'_>,
     state: &mut State,
     bar: &ProgressBar,
 ) -> Result<Summary> {
-    let first = state.position.step;
+    let (first, end) = (state.position.step, config.steps.min(stop));
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(PREFETCH);
         scope.spawn(move || {
             let per_step = config.batches_per_step as u64;
-            for draw in first * per_step..config.steps * per_step {
+            for draw in first * per_step..end * per_step {
                 // The other end hangs up when training stops early.
                 if send.send(drawer.draw(draw, ingredient(config, draw))).is_err() {
                     break;
@@ -221,7 +234,7 @@ fn steps(
         });
         let mut log = Log::open(&config.out)?;
         let (mut tick, mut saved) = (Instant::now(), Instant::now());
-        while state.position.step < config.steps {
+        while state.position.step < end {
             let step = state.position.step;
             let mut batches = Vec::with_capacity(config.batches_per_step);
             for _ in 0..config.batches_per_step {

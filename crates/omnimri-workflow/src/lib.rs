@@ -1,1 +1,27 @@
 //! From input to result: the one place that joins reading, reconstruction, model and report.
+//!
+//! In: a path. Out: a result folder, or an answer. The command line, the server and the evaluation call this.
+//!
+//! - `engine`: the loaded model; `read`: one input to one folder; `many`: many inputs; `ask`: one question
+//! - `kspace`: reconstruction for reading; `scope`: may the model answer at all?
+//! - `outline`, `interpret`: from logits to labels, measurements, diagnosis and the checked report
+//! - `demo`: the whole workflow on a simulated scan
+
+mod ask;
+pub mod demo;
+mod engine;
+mod error;
+mod interpret;
+pub mod kspace;
+mod many;
+mod outline;
+mod read;
+mod scope;
+
+pub use ask::{Looked, Reply};
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use interpret::tumour_line;
+pub use many::folder_names;
+pub use read::{ReadOptions, ReadOutcome, Staged, Subject};
+pub use scope::Scope;

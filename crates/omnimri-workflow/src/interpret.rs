@@ -1,0 +1,247 @@
+//! From what the model sees to what a result says: measurements, diagnosis, the checked report.
+
+use omnimri_findings::evidence::Source;
+use omnimri_findings::grammar::parse;
+use omnimri_findings::{
+    AnatomyEntry, CardiacClass, Evidence, Finding, Label, Measurement, Region, Sequence,
+    TumourClass, check, lesion_signal, measure,
+};
+use omnimri_image::{LabelMap, Plane, Volume};
+use omnimri_model::Look;
+use omnimri_report::result::{
+    AcquisitionInfo, DiagnosisEntry, ReportInfo, Sourced, TaskState, TaskStatus, ValueSource,
+};
+use std::collections::BTreeMap;
+
+use crate::outline::{label_map, likely_tumour, tumour_present};
+use crate::scope::{SURE, Scope, header_sequence};
+
+/// What is said of one volume, before it is written.
+#[derive(Debug)]
+pub struct Interpretation {
+    /// Labels on the input's grid; none where nothing was outlined.
+    pub labels: Option<LabelMap>,
+    /// Status of every task.
+    pub status: BTreeMap<String, TaskStatus>,
+    /// Plane, sequence, modality.
+    pub acquisition: AcquisitionInfo,
+    /// Outlined structures.
+    pub anatomy: Vec<AnatomyEntry>,
+    /// Found abnormalities, most probable first.
+    pub findings: Vec<Finding>,
+    /// Alternatives, best first.
+    pub diagnosis: Vec<DiagnosisEntry>,
+    /// The checked report.
+    pub report: ReportInfo,
+    /// What a user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Names of the tasks in `status`.
+const TASKS: [&str; 4] = ["segmentation", "detection", "diagnosis", "report"];
+
+fn status(state: TaskState, reason: &str) -> TaskStatus {
+    TaskStatus { state, reason: reason.to_owned() }
+}
+
+fn best<T: Copy>(all: &[T], p: &[f32]) -> Option<(T, f64)> {
+    all.iter()
+        .copied()
+        .zip(p)
+        .max_by(|a, b| a.1.total_cmp(b.1))
+        .filter(|(_, p)| **p >= SURE)
+        .map(|(v, p)| (v, f64::from(*p)))
+}
+
+/// Plane: the header's where it can be trusted, else the model's if it is sure.
+fn plane(volume: &Volume, look: &Look) -> Option<(Plane, Source)> {
+    match volume.acquisition.plane {
+        Some(p) => Some((p, Source::Header)),
+        None => best(&Plane::ALL, &look.plane).map(|(p, _)| (p, Source::Model)),
+    }
+}
+
+fn sequence(volume: &Volume, look: &Look) -> Option<(Sequence, Source)> {
+    match header_sequence(volume) {
+        Some(s) => Some((s, Source::Header)),
+        None => best(&Sequence::ALL, &look.sequence).map(|(s, _)| (s, Source::Model)),
+    }
+}
+
+fn sourced<T>(value: Option<(T, Source)>, name: impl Fn(T) -> &'static str) -> Sourced {
+    match value {
+        Some((v, Source::Header)) => Sourced::new(name(v), ValueSource::Header),
+        Some((v, Source::Model)) => Sourced::new(name(v), ValueSource::Model),
+        None => Sourced::unknown(),
+    }
+}
+
+fn acquisition(volume: &Volume, evidence: &Evidence) -> AcquisitionInfo {
+    AcquisitionInfo {
+        modality: volume
+            .acquisition
+            .modality
+            .as_ref()
+            .map_or_else(Sourced::unknown, |m| Sourced::new(m, ValueSource::Header)),
+        sequence: sourced(evidence.sequence, Sequence::name),
+        plane: sourced(evidence.plane, Plane::name),
+    }
+}
+
+/// Nothing is said but why.
+pub fn out_of_scope(volume: &Volume, reason: &str) -> Interpretation {
+    let evidence = Evidence {
+        plane: volume.acquisition.plane.map(|p| (p, Source::Header)),
+        sequence: header_sequence(volume).map(|s| (s, Source::Header)),
+        ..Evidence::default()
+    };
+    let mut report = ReportInfo::default();
+    report.sections.0.push(("impression".to_owned(), reason.to_owned()));
+    report.text = format!("Impression: {reason}");
+    Interpretation {
+        labels: None,
+        status: TASKS
+            .iter()
+            .map(|t| ((*t).to_owned(), status(TaskState::OutOfScope, reason)))
+            .collect(),
+        acquisition: acquisition(volume, &evidence),
+        anatomy: Vec::new(),
+        findings: Vec::new(),
+        diagnosis: Vec::new(),
+        report,
+        warnings: vec![reason.to_owned()],
+    }
+}
+
+/// Everything the model may say of a volume; `text` is what its language model wrote.
+pub fn interpret(
+    volume: &Volume,
+    look: &Look,
+    scope: &Scope,
+    text: &str,
+    segmentation_file: &str,
+) -> Interpretation {
+    let region = match scope {
+        Scope::OutOfScope(reason) => return out_of_scope(volume, reason),
+        Scope::Known(region, _) => *region,
+    };
+    let labels = label_map(look, volume.geometry.size);
+    let mut anatomy = Vec::new();
+    let mut findings: Vec<(Finding, Measurement)> = Vec::new();
+    for label in Label::ALL {
+        let Some(m) = measure(&labels, label.value(), volume) else { continue };
+        if label.is_finding() {
+            findings.push((Finding::from_measurement(label, finding_probability(label, look), &m), m));
+        } else {
+            anatomy.push(AnatomyEntry::from_measurement(label, &m, segmentation_file));
+        }
+    }
+    findings.sort_by(|a, b| b.0.probability.total_cmp(&a.0.probability));
+    let diagnosis = diagnosis(region, look);
+    let sequence = sequence(volume, look);
+    let main = findings.first();
+    let evidence = Evidence {
+        plane: plane(volume, look),
+        sequence,
+        region: Some((region, Source::Model)),
+        tumour: if region == Region::Brain { classes(&TumourClass::ALL, &look.tumour) } else { Vec::new() },
+        cardiac: if region == Region::Heart { classes(&CardiacClass::ALL, &look.cardiac) } else { Vec::new() },
+        ms_lesions: None,
+        extent: main.map(|(_, m)| m.extent()),
+        signal: main.and_then(|(f, _)| {
+            lesion_signal(&labels, f.value?, volume, sequence.map(|(s, _)| s))
+        }),
+        findings: findings.iter().map(|(f, _)| f.clone()).collect(),
+        structures: anatomy.clone(),
+    };
+    let checked = check(&parse(text), &evidence, 0);
+    let mut warnings = Vec::new();
+    if region == Region::Heart {
+        warnings.push(
+            "The cardiac diagnosis is experimental and must not be drawn from one slice; sum it over a subject's slices."
+                .to_owned(),
+        );
+    }
+    let acquisition = acquisition(volume, &evidence);
+    let anything = labels.iter().any(|v| *v > 0);
+    Interpretation {
+        status: task_status(region, anything, !diagnosis.is_empty()),
+        labels: Some(LabelMap { labels, geometry: volume.geometry.clone() }),
+        acquisition,
+        anatomy,
+        findings: evidence.findings,
+        diagnosis,
+        report: ReportInfo::from(&checked),
+        warnings,
+    }
+}
+
+fn classes<T: Copy>(all: &[T], p: &[f32]) -> Vec<(T, f64)> {
+    all.iter().copied().zip(p.iter().map(|p| f64::from(*p))).collect()
+}
+
+fn finding_probability(label: Label, look: &Look) -> f64 {
+    match TumourClass::from_label(label) {
+        Some(class) => TumourClass::ALL
+            .iter()
+            .position(|c| *c == class)
+            .and_then(|i| look.tumour.get(i))
+            .map_or(0.0, |p| f64::from(*p)),
+        // No head of its own: how sure the model is of its strongest voxels.
+        None => look
+            .masks
+            .iter()
+            .filter(|(t, _)| t.holds(label.value()))
+            .flat_map(|(_, logits)| logits)
+            .fold(0.0f64, |p, l| p.max(1.0 / (1.0 + f64::from(-*l).exp()))),
+    }
+}
+
+fn diagnosis(region: Region, look: &Look) -> Vec<DiagnosisEntry> {
+    let entry = |label: &str, p: f64| DiagnosisEntry { label: label.to_owned(), probability: p.clamp(0.0, 1.0) };
+    let mut out: Vec<DiagnosisEntry> = match region {
+        Region::Brain => classes(&TumourClass::ALL, &look.tumour)
+            .into_iter()
+            .map(|(c, p)| entry(c.name(), p))
+            .collect(),
+        Region::Heart => classes(&CardiacClass::ALL, &look.cardiac)
+            .into_iter()
+            .map(|(c, p)| entry(c.name(), p))
+            .collect(),
+        Region::Hippocampus | Region::LumbarSpine => Vec::new(),
+    };
+    out.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    out
+}
+
+fn task_status(region: Region, outlined: bool, diagnosed: bool) -> BTreeMap<String, TaskStatus> {
+    let answered = |reason: &str| status(TaskState::Answered, reason);
+    let mut out = BTreeMap::new();
+    let segmentation = if outlined {
+        answered("Outlined on the input's own grid.")
+    } else {
+        status(TaskState::Answered, "None of the structures and findings this model knows was outlined.")
+    };
+    out.insert("segmentation".to_owned(), segmentation);
+    let detection = match region {
+        Region::Brain => answered("Looked for glioma, meningioma, pituitary tumour and multiple sclerosis lesions."),
+        _ => status(TaskState::Abstained, "This model knows no findings of this region."),
+    };
+    out.insert("detection".to_owned(), detection);
+    let diagnosis = if diagnosed {
+        answered("Alternatives with probabilities from the class head.")
+    } else {
+        status(TaskState::Abstained, "This model has no diagnoses for this region.")
+    };
+    out.insert("diagnosis".to_owned(), diagnosis);
+    out.insert(
+        "report".to_owned(),
+        answered("Decoded by the language model, every sentence checked against masks, geometry, header and class heads."),
+    );
+    out
+}
+
+/// The likely tumour of a look, for a line of text; none where no tumour is likely.
+pub fn tumour_line(look: &Look) -> Option<(TumourClass, f64)> {
+    tumour_present(look).then(|| likely_tumour(look)).flatten()
+}

@@ -1,0 +1,119 @@
+//! K-space to a volume: the method asked for, the zero-filled image beside it for comparison.
+
+use std::path::Path;
+
+use num_complex::Complex32;
+use omnimri_image::{
+    Acquisition, Affine, Geometry, KSpace, SourceKind, Trust, Volume, Zyx,
+};
+use omnimri_recon::reconstruct::{Sense, acceleration};
+use omnimri_recon::zero_filled::root_sum_of_squares;
+use omnimri_recon::{Method, ReconOptions, Reconstruction, reconstruct};
+use omnimri_report::ReconPictures;
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+
+/// A reconstructed slice with what a report shows of it.
+#[derive(Debug, Clone)]
+pub struct Reconstructed {
+    /// Image, method and warnings.
+    pub reconstruction: Reconstruction,
+    /// The zero-filled image beside it.
+    pub pictures: ReconPictures,
+}
+
+/// Reconstructs with any method; the learned one by the engine's model.
+///
+/// # Errors
+/// [`Error::Reconstruct`] naming the input.
+pub fn run(
+    engine: Option<&Engine>,
+    kspace: &KSpace,
+    method: Method,
+    options: &ReconOptions,
+    path: &Path,
+) -> Result<Reconstruction> {
+    let fail = |source| Error::Reconstruct { path: path.to_owned(), source };
+    match (method, engine) {
+        (Method::Omnimri, Some(engine)) => learned(engine, kspace, options, path),
+        _ => reconstruct(kspace, method, options).map_err(fail),
+    }
+}
+
+fn learned(
+    engine: &Engine,
+    kspace: &KSpace,
+    options: &ReconOptions,
+    path: &Path,
+) -> Result<Reconstruction> {
+    let fail = |source| Error::Reconstruct { path: path.to_owned(), source };
+    let sense = Sense { options: options.clone() };
+    let (setup, whitening) = sense.setup(kspace).map_err(fail)?;
+    let mut measured = kspace.samples.clone();
+    if let Some(w) = &whitening {
+        w.apply(&mut measured);
+    }
+    let image = engine
+        .predictor()
+        .reconstruct(&setup, &measured)
+        .map_err(|source| Error::Model { path: path.to_owned(), source })?;
+    let mut coils: Vec<Complex32> = setup.operator.coil_images(&image);
+    if let Some(w) = &whitening {
+        w.undo(&mut coils);
+    }
+    Ok(Reconstruction {
+        image: root_sum_of_squares(&coils, kspace.n_y * kspace.n_x),
+        n_y: kspace.n_y,
+        n_x: kspace.n_x,
+        method: Method::Omnimri.name().to_owned(),
+        acceleration: acceleration(kspace),
+        iterations: None,
+        warnings: vec![
+            "Reconstructed by the learned method: compare with `--method sense` before relying on fine detail."
+                .to_owned(),
+        ],
+    })
+}
+
+/// Reconstructs for reading: the asked method, and the zero-filled image for comparison.
+///
+/// # Errors
+/// As [`run`].
+pub fn for_reading(
+    engine: &Engine,
+    kspace: &KSpace,
+    method: Method,
+    options: &ReconOptions,
+    path: &Path,
+) -> Result<Reconstructed> {
+    let reconstruction = run(Some(engine), kspace, method, options, path)?;
+    let zero_filled = run(None, kspace, Method::ZeroFilled, options, path)?;
+    let pictures = ReconPictures {
+        zero_filled: zero_filled.image,
+        reconstructed: reconstruction.image.clone(),
+        n_y: reconstruction.n_y,
+        n_x: reconstruction.n_x,
+    };
+    Ok(Reconstructed { reconstruction, pictures })
+}
+
+/// The reconstructed slice as a volume; k-space without a header says nothing of geometry.
+pub fn volume(kspace: &KSpace, reconstruction: &Reconstruction) -> Volume {
+    let untrusted = || Trust::Untrusted("the k-space file carries no geometry".to_owned());
+    let mut warnings = kspace.warnings.clone();
+    warnings.extend(reconstruction.warnings.iter().cloned());
+    Volume {
+        voxels: reconstruction.image.clone(),
+        n_frames: 1,
+        geometry: Geometry {
+            size: Zyx::new(1, reconstruction.n_y, reconstruction.n_x),
+            affine: Affine::from_spacing(Zyx::new(1.0, 1.0, 1.0)),
+            orientation: untrusted(),
+            spacing: untrusted(),
+        },
+        acquisition: Acquisition::default(),
+        source: SourceKind::KSpace,
+        warnings,
+    }
+}

@@ -1,0 +1,120 @@
+//! Many inputs, in parallel within a memory bound, past the bad ones.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use omnimri_image::stem;
+
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::read::{ReadOptions, ReadOutcome};
+
+/// Bytes the network itself needs for one input, whatever its size: one chunk of slices and their features.
+const NETWORK_BYTES: u64 = 600 << 20;
+/// Bytes in memory for a byte of file: decompression, floats, logits of every mask on the input's grid.
+const BYTES_A_FILE_BYTE: u64 = 24;
+
+/// Bytes that may be in use, handed out to inputs.
+struct Budget {
+    left: Mutex<u64>,
+    freed: Condvar,
+    total: u64,
+}
+
+impl Budget {
+    fn take(&self, bytes: u64) -> u64 {
+        // An input larger than the whole bound runs alone.
+        let bytes = bytes.min(self.total);
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        while *left < bytes {
+            left = self.freed.wait(left).unwrap_or_else(PoisonError::into_inner);
+        }
+        *left -= bytes;
+        bytes
+    }
+
+    fn give(&self, bytes: u64) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
+        self.freed.notify_all();
+    }
+}
+
+fn size_of(path: &Path) -> u64 {
+    match std::fs::metadata(path) {
+        Ok(m) if m.is_dir() => std::fs::read_dir(path)
+            .map(|d| d.flatten().map(|e| size_of(&e.path())).sum())
+            .unwrap_or(0),
+        Ok(m) => m.len(),
+        Err(_) => 0,
+    }
+}
+
+/// A folder name for every input: its stem, and for equal stems `-2`, `-3`, ... in the order given.
+pub fn folder_names(inputs: &[PathBuf]) -> Vec<String> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut names: Vec<String> = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let base = stem(input);
+        let n = seen.entry(base.clone()).or_insert(0);
+        *n += 1;
+        let mut name = if *n == 1 { base.clone() } else { format!("{base}-{n}") };
+        while names.contains(&name) {
+            name.push_str("-b");
+        }
+        names.push(name);
+    }
+    names
+}
+
+impl Engine {
+    /// Reads every input into a folder of its own under `out`, as many at a time as threads and `memory` bytes allow;
+    /// `done` is told of each as it ends. The order of the results is that of the inputs.
+    pub fn read_many(
+        &self,
+        inputs: &[PathBuf],
+        out: &Path,
+        options: &ReadOptions,
+        memory: u64,
+        done: impl Fn(&Path, &Result<ReadOutcome>) + Sync,
+    ) -> Vec<Result<ReadOutcome>> {
+        let budget = Budget { left: Mutex::new(memory), freed: Condvar::new(), total: memory };
+        let names = folder_names(inputs);
+        // Threads of their own: a worker that waits for memory must not hold one that the network needs.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(inputs.len().max(1));
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        let results: Vec<Mutex<Option<Result<ReadOutcome>>>> =
+            inputs.iter().map(|_| Mutex::new(None)).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    loop {
+                        let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        let Some(input) = inputs.get(i) else { break };
+                        let need = NETWORK_BYTES + size_of(input) * BYTES_A_FILE_BYTE;
+                        let held = budget.take(need);
+                        let result = self.read(input, out, Some(&names[i]), options);
+                        budget.give(held);
+                        done(input, &result);
+                        *results[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+                    }
+                });
+            }
+        });
+        results
+            .into_iter()
+            .filter_map(|r| r.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folder_names;
+
+    #[test]
+    fn equal_stems_get_distinct_folders() {
+        let inputs = ["a/x.nii.gz", "b/x.png", "x-2.png", "c/x.jpg"].map(Into::into);
+        assert_eq!(folder_names(&inputs), ["x", "x-2", "x-2-b", "x-3"]);
+    }
+}

@@ -1,0 +1,286 @@
+//! One input to one result folder, written beside and renamed.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use omnimri_image::nifti::{write_label_map, write_nifti};
+use omnimri_image::{
+    Input, KSpace, OpenOptions, SourceKind, Volume, open, sha256, stem, write_png_labels,
+};
+use omnimri_recon::{Method, ReconOptions};
+use omnimri_report::result::{InputInfo, ReconstructionInfo, SCHEMA};
+use omnimri_report::{Pictures, ReconPictures, ResultDoc, write_report};
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::interpret::interpret;
+use crate::kspace;
+use crate::scope::{Scope, scope};
+
+/// How to read.
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    /// Limits and k-space axes.
+    pub open: OpenOptions,
+    /// Reconstruction of k-space inputs.
+    pub method: Method,
+    /// Weight, iterations and noise of the reconstruction.
+    pub recon: ReconOptions,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { open: OpenOptions::default(), method: Method::Auto, recon: ReconOptions::default() }
+    }
+}
+
+/// What reading an input gave.
+#[derive(Debug, Clone)]
+pub struct ReadOutcome {
+    /// The result folder.
+    pub folder: PathBuf,
+    /// The results, one a series.
+    pub results: Vec<ResultDoc>,
+}
+
+/// What is read: an image, or k-space with its reconstruction.
+pub struct Subject<'a> {
+    /// The image.
+    pub volume: &'a Volume,
+    /// How it was reconstructed.
+    pub reconstruction: Option<(ReconstructionInfo, ReconPictures)>,
+    /// The input as results name it.
+    pub path: &'a Path,
+    /// Hash of the input.
+    pub sha256: String,
+}
+
+impl Engine {
+    /// Reads one input into `out/<name>/`; `name` is the stem unless the caller needs another.
+    ///
+    /// # Errors
+    /// Everything in [`Error`]; nothing is left half-written.
+    pub fn read(&self, input: &Path, out: &Path, name: Option<&str>, options: &ReadOptions) -> Result<ReadOutcome> {
+        let started = Instant::now();
+        let name = name.map_or_else(|| stem(input), str::to_owned);
+        let opened = open(input, &options.open)?;
+        let hash = sha256(input)?;
+        let folder = Staged::new(out, &name)?;
+        let results = match opened {
+            Input::KSpace(k) => {
+                vec![self.read_kspace(&k, input, hash, &folder.fresh, options, started)?]
+            }
+            Input::Volumes(volumes) if volumes.len() == 1 => {
+                let subject = Subject { volume: &volumes[0], reconstruction: None, path: input, sha256: hash };
+                vec![self.read_volume(&subject, &folder.fresh, started)?]
+            }
+            Input::Volumes(volumes) => self.read_study(&volumes, input, &hash, &folder.fresh)?,
+        };
+        Ok(ReadOutcome { folder: folder.finish()?, results })
+    }
+
+    fn read_kspace(
+        &self,
+        k: &KSpace,
+        input: &Path,
+        hash: String,
+        folder: &Path,
+        options: &ReadOptions,
+        started: Instant,
+    ) -> Result<ResultDoc> {
+        let r = kspace::for_reading(self, k, options.method, &options.recon, input)?;
+        let volume = kspace::volume(k, &r.reconstruction);
+        write_nifti(&folder.join("reconstruction.nii.gz"), &volume)?;
+        let info = ReconstructionInfo {
+            method: r.reconstruction.method.clone(),
+            acceleration: r.reconstruction.acceleration,
+        };
+        let subject = Subject {
+            volume: &volume,
+            reconstruction: Some((info, r.pictures)),
+            path: input,
+            sha256: hash,
+        };
+        self.read_volume(&subject, folder, started)
+    }
+
+    /// A study: one folder a series, and `study.json`.
+    fn read_study(
+        &self,
+        volumes: &[Volume],
+        input: &Path,
+        hash: &str,
+        folder: &Path,
+    ) -> Result<Vec<ResultDoc>> {
+        let mut results = Vec::new();
+        let mut index = Vec::new();
+        for (i, volume) in volumes.iter().enumerate() {
+            let started = Instant::now();
+            let mut series = series_name(volume, i);
+            if index.iter().any(|e: &serde_json::Value| e["folder"] == series.as_str()) {
+                series = format!("{series}-{i}");
+            }
+            let dir = folder.join(&series);
+            std::fs::create_dir_all(&dir)
+                .map_err(|source| Error::Output { path: dir.clone(), source })?;
+            let subject =
+                Subject { volume, reconstruction: None, path: input, sha256: hash.to_owned() };
+            let result = self.read_volume(&subject, &dir, started)?;
+            index.push(serde_json::json!({
+                "folder": series,
+                "series_uid": volume.acquisition.series_uid,
+                "series_number": volume.acquisition.series_number,
+                "description": volume.acquisition.description,
+                "status": result.status,
+            }));
+            results.push(result);
+        }
+        let study = serde_json::json!({ "schema": "omnimri.study/1", "series": index });
+        let path = folder.join("study.json");
+        std::fs::write(&path, format!("{study:#}\n"))
+            .map_err(|source| Error::Output { path, source })?;
+        Ok(results)
+    }
+
+    /// Reads an image and writes its result into `folder`.
+    ///
+    /// # Errors
+    /// If the model fails or a file cannot be written.
+    pub fn read_volume(&self, subject: &Subject<'_>, folder: &Path, started: Instant) -> Result<ResultDoc> {
+        let volume = subject.volume;
+        let model_error = |source| Error::Model { path: subject.path.to_owned(), source };
+        let look = self.predictor().look(volume, 0).map_err(model_error)?;
+        let scope = scope(volume, &look);
+        let text = match scope {
+            Scope::Known(..) => self.predictor().report(&look).map_err(model_error)?,
+            Scope::OutOfScope(_) => String::new(),
+        };
+        let file = segmentation_file(volume);
+        let said = interpret(volume, &look, &scope, &text, file);
+        if let Some(map) = &said.labels {
+            let path = folder.join(file);
+            if file.ends_with(".png") {
+                let size = volume.geometry.size;
+                write_png_labels(&path, &map.labels, size.x, size.y)?;
+            } else {
+                write_label_map(&path, map)?;
+            }
+        }
+        let mut warnings = volume.warnings.clone();
+        warnings.extend(said.warnings);
+        if volume.n_frames > 1 {
+            warnings.push(format!("Of {} frames the first was read.", volume.n_frames));
+        }
+        let size = volume.geometry.size;
+        let mut shape = if size.z == 1 && file.ends_with(".png") {
+            vec![size.x, size.y]
+        } else {
+            vec![size.x, size.y, size.z]
+        };
+        if volume.n_frames > 1 {
+            shape.push(volume.n_frames);
+        }
+        let spacing_mm = volume.geometry.trusted_spacing_mm().map(|s| vec![s.x, s.y, s.z]);
+        let result = ResultDoc {
+            schema: SCHEMA.to_owned(),
+            input: InputInfo {
+                path: subject.path.display().to_string(),
+                kind: volume.source,
+                sha256: subject.sha256.clone(),
+                shape,
+                spacing_mm,
+            },
+            model: self.model_info(),
+            status: said.status,
+            acquisition: said.acquisition,
+            reconstruction: subject.reconstruction.as_ref().map(|(info, _)| info.clone()),
+            anatomy: said.anatomy,
+            findings: said.findings,
+            diagnosis: said.diagnosis,
+            report: said.report,
+            warnings,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        let pictures = Pictures {
+            volume,
+            labels: said.labels.as_ref(),
+            reconstruction: subject.reconstruction.as_ref().map(|(_, p)| p),
+        };
+        write_report(folder, &result, &pictures)?;
+        Ok(result)
+    }
+}
+
+/// Where the label map of an input goes: a PNG for a 2D image file, NIfTI for everything else.
+fn segmentation_file(volume: &Volume) -> &'static str {
+    if volume.source == SourceKind::Image || (volume.is_2d() && volume.source == SourceKind::KSpace) {
+        "segmentation.png"
+    } else {
+        "segmentation.nii.gz"
+    }
+}
+
+/// `<series number>-<eight hexadecimal digits of the UID's hash>`.
+fn series_name(volume: &Volume, index: usize) -> String {
+    use sha2::{Digest, Sha256};
+    let a = &volume.acquisition;
+    let uid = a.series_uid.clone().unwrap_or_else(|| index.to_string());
+    let hash: String =
+        Sha256::digest(uid.as_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    format!("{}-{hash}", a.series_number.unwrap_or(index as i64))
+}
+
+/// A folder filled beside its place and renamed when whole; removed when dropped unfinished.
+pub struct Staged {
+    target: PathBuf,
+    /// Where to write.
+    pub fresh: PathBuf,
+    done: bool,
+}
+
+impl Staged {
+    /// Makes the folder to fill.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the output folder cannot be written.
+    pub fn new(out: &Path, name: &str) -> Result<Self> {
+        let fresh = out.join(format!(".{name}.{}.tmp", std::process::id()));
+        if fresh.exists() {
+            std::fs::remove_dir_all(&fresh)
+                .map_err(|source| Error::Output { path: fresh.clone(), source })?;
+        }
+        std::fs::create_dir_all(&fresh)
+            .map_err(|source| Error::Output { path: out.to_owned(), source })?;
+        Ok(Self { target: out.join(name), fresh, done: false })
+    }
+
+    /// Puts the folder in its place; an earlier result there is replaced whole.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if renaming fails.
+    pub fn finish(mut self) -> Result<PathBuf> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Output { path, source }
+        };
+        if self.target.exists() {
+            let old = self.fresh.with_extension("old");
+            std::fs::rename(&self.target, &old).map_err(io(&self.target))?;
+            std::fs::rename(&self.fresh, &self.target).map_err(io(&self.target))?;
+            std::fs::remove_dir_all(&old).map_err(io(&old))?;
+        } else {
+            std::fs::rename(&self.fresh, &self.target).map_err(io(&self.target))?;
+        }
+        self.done = true;
+        Ok(self.target.clone())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.done {
+            // Nothing more can be done about a folder that cannot be removed: the error that led here is reported.
+            let _ = std::fs::remove_dir_all(&self.fresh);
+        }
+    }
+}
