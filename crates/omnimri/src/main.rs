@@ -1,1 +1,45 @@
-fn main() {}
+//! The `omnimri` command. Results go to stdout or `--out`, progress and messages to stderr.
+//! Exit codes: 0 done, 1 some inputs failed (the others are done) or the command failed, 2 usage.
+
+mod cli;
+mod command;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+// Large short-lived buffers come and go with every step: this allocator returns them faster than the C library's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("OMNIMRI_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .init();
+    let done = match cli.command {
+        Command::Demo(args) => command::demo::run(&args),
+        Command::Read(args) => command::read::run(&args),
+        Command::Ask(args) => command::ask::run(&args),
+        Command::Recon(args) => command::recon::run(&args),
+        Command::Corpus(args) => command::corpus::run(&args),
+        Command::Train(args) => command::train::run(&args),
+        Command::Info(args) => command::info::run(&args), Command::Eval(_) | Command::Serve(_) => Ok(ExitCode::FAILURE),
+        Command::Completions { shell } => command::completions(shell),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

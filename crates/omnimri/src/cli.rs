@@ -1,0 +1,306 @@
+//! The command line: stable, tests and users rely on it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use omnimri_recon::Method;
+
+/// MRI from k-space to a checked report: one model, one program, offline. Not a medical device.
+#[derive(Debug, Parser)]
+#[command(
+    name = "omnimri",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  omnimri demo\n  omnimri read scan.nii.gz --out results\n  omnimri ask brain.jpg \"Is there a tumour?\"\n  omnimri recon kspace.npy --axes coil,x,y --out image.nii.gz\n\nNot a medical device; for research only."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole workflow on a built-in simulated scan
+    Demo(Demo),
+    /// The whole workflow on k-space, DICOM, NIfTI or image files
+    Read(Read),
+    /// One question about an input, the answer on stdout
+    Ask(Ask),
+    /// K-space to image
+    Recon(Recon),
+    /// Datasets: what exists, how to get it, is a folder sound
+    Corpus(Corpus),
+    /// Train a stage from a configuration
+    Train(Train),
+    /// Evaluate on a labelled split
+    Eval(Eval),
+    /// HTTP interface on this machine
+    Serve(Serve),
+    /// What a file or a model is
+    Info(Info),
+    /// Shell completions on stdout
+    #[command(after_help = "Example:\n  omnimri completions bash > ~/.local/share/bash-completion/completions/omnimri")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which model.
+#[derive(Debug, Args)]
+pub struct ModelArg {
+    /// Checkpoint folder (default: the embedded nano model)
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+}
+
+/// How k-space is understood.
+#[derive(Debug, Args)]
+pub struct KSpaceArgs {
+    /// Reconstruction of k-space: auto, zero-filled, sense, omnimri
+    #[arg(long, default_value = "auto", value_parser = method)]
+    pub method: Method,
+    /// Sampling mask (.npy, one for measured), where zeros do not tell
+    #[arg(long, value_name = "FILE")]
+    pub mask: Option<PathBuf>,
+    /// Names of the array's axes, for example coil,x,y
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub axes: Option<Vec<String>>,
+    /// Noise scan (.npy, coil x sample) for prewhitening
+    #[arg(long, value_name = "FILE")]
+    pub noise: Option<PathBuf>,
+    /// Regularisation weight (default: from the noise level)
+    #[arg(long, value_name = "L")]
+    pub lambda: Option<f32>,
+}
+
+fn method(name: &str) -> Result<Method, String> {
+    name.parse().map_err(|e: omnimri_recon::Error| e.to_string())
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  omnimri demo --out results")]
+pub struct Demo {
+    /// Where results go
+    #[arg(long, value_name = "DIR", default_value = "omnimri-results")]
+    pub out: PathBuf,
+    /// Seed of the simulation
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
+}
+
+/// `read`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  omnimri read scan.nii.gz --out results\n  omnimri read study/ slices/*.png --out results --memory 4G\n  omnimri read kspace.npy --axes coil,x,y --method sense --out results"
+)]
+pub struct Read {
+    /// Files or folders: NIfTI, DICOM, PNG, JPEG, k-space .npy
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Where results go, a folder an input
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Memory that inputs read at the same time may take
+    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = bytes)]
+    pub memory: u64,
+    /// Results as JSON on stdout too
+    #[arg(long)]
+    pub json: bool,
+    /// K-space.
+    #[command(flatten)]
+    pub kspace: KSpaceArgs,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
+}
+
+/// `4G`, `500M`, `1048576`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let shift = match unit.to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err(format!("expected a size such as 4G or 500M, found {text}")),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift))
+        .filter(|n| *n > 0)
+        .ok_or_else(|| format!("expected a size such as 4G or 500M, found {text}"))
+}
+
+/// `ask`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  omnimri ask brain.jpg \"Which plane is this?\"\n  omnimri ask --batch questions.csv > answers.jsonl"
+)]
+pub struct Ask {
+    /// The image
+    #[arg(required_unless_present = "batch", value_name = "INPUT")]
+    pub input: Option<PathBuf>,
+    /// The question
+    #[arg(required_unless_present = "batch", value_name = "QUESTION")]
+    pub question: Option<String>,
+    /// CSV with columns id,image,question; a JSON line {id, answer, probability} a question on stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "question"])]
+    pub batch: Option<PathBuf>,
+    /// The answer as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// K-space.
+    #[command(flatten)]
+    pub kspace: KSpaceArgs,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
+}
+
+/// `recon`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  omnimri recon kspace.npy --axes coil,x,y --out image.nii.gz\n  omnimri recon kspace.npy --axes coil,x,y --mask mask.npy --method sense --out image.npy"
+)]
+pub struct Recon {
+    /// K-space (.npy, complex)
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    /// Image: .npy (float32), .nii.gz or .png
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// K-space.
+    #[command(flatten)]
+    pub kspace: KSpaceArgs,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
+}
+
+/// `corpus`
+#[derive(Debug, Args)]
+pub struct Corpus {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: CorpusCommand,
+}
+
+/// Commands of `corpus`.
+#[derive(Debug, Subcommand)]
+pub enum CorpusCommand {
+    /// Datasets of the catalogue
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One dataset: how to get it, the folder it expects, its licence in plain words
+    Show {
+        /// Name in the catalogue
+        name: String,
+    },
+    /// Is this folder the dataset, whole and sound?
+    Check {
+        /// Name in the catalogue
+        name: String,
+        /// The folder
+        dir: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Counts of the catalogue, or of the datasets under a folder
+    Stats {
+        /// Folder that holds the datasets
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `train`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  omnimri train --config configs/nano/stage1.toml\n  omnimri train --config configs/nano/stage1.toml --resume\n  omnimri train --config my.toml --resume=models/nano"
+)]
+pub struct Train {
+    /// The run
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Go on from the run's saved state, or (with =DIR) from published weights with fresh moments
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub resume: Option<Option<PathBuf>>,
+    /// Stop after this step with the state saved
+    #[arg(long, value_name = "STEP")]
+    pub stop_after: Option<u64>,
+}
+
+/// `eval`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  omnimri eval --config configs/eval/val.toml")]
+pub struct Eval {
+    /// What to evaluate
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The table as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  omnimri serve --listen 127.0.0.1:8080")]
+pub struct Serve {
+    /// Address; only this machine unless told otherwise
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
+}
+
+/// `info`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  omnimri info scan.nii.gz\n  omnimri info models/nano --json")]
+pub struct Info {
+    /// A file, a DICOM folder or a checkpoint folder
+    #[arg(value_name = "FILE|MODEL")]
+    pub path: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Names of the axes of a k-space array
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub axes: Option<Vec<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(bytes("4G").unwrap(), 4 << 30);
+        assert_eq!(bytes("500MiB").unwrap(), 500 << 20);
+        assert!(bytes("0").is_err() && bytes("4X").is_err() && bytes("99999999999G").is_err());
+    }
+}

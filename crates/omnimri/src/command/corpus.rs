@@ -1,0 +1,34 @@
+//! `omnimri corpus`
+
+use std::process::ExitCode;
+
+use omnimri_corpus::listing::{ListFilter, list, show};
+use omnimri_corpus::stats::{catalogue_table, stats};
+use omnimri_corpus::{check, find, load_all};
+
+use crate::cli::{Corpus, CorpusCommand};
+use crate::output;
+
+/// Runs a command of the corpus.
+pub fn run(args: &Corpus) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        CorpusCommand::List { json } => print(*json, &list(&ListFilter::default()))?,
+        CorpusCommand::Show { name } => output::line(show(name)?)?,
+        CorpusCommand::Check { name, dir, json } => {
+            let report = check::check(find(name)?, dir)?;
+            print(*json, &report)?;
+            if !report.is_sound() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        CorpusCommand::Stats { data: None, json } => print(*json, &catalogue_table())?,
+        CorpusCommand::Stats { data: Some(dir), json } => {
+            print(*json, &stats(&load_all(dir, &[], None)?.examples))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print<T: serde::Serialize + std::fmt::Display>(json: bool, value: &T) -> anyhow::Result<()> {
+    if json { output::json(value) } else { output::line(value) }
+}

@@ -1,0 +1,55 @@
+//! `omnimri info`
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use omnimri_image::{Info as FileInfo, Input, KSpaceOptions, OpenOptions, open};
+use omnimri_workflow::Engine;
+
+use crate::cli::Info;
+use crate::output;
+
+/// Says what a file, a folder or a checkpoint is.
+pub fn run(args: &Info) -> anyhow::Result<ExitCode> {
+    if args.path.join("config.json").is_file() {
+        model(&args.path, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let kspace = KSpaceOptions { axes: args.axes.clone(), mask: None };
+    let options = OpenOptions { kspace, ..OpenOptions::default() };
+    let infos: Vec<FileInfo> = match open(&args.path, &options)? {
+        Input::KSpace(k) => vec![FileInfo::from_kspace(&args.path, &k)],
+        Input::Volumes(v) => v.iter().map(|v| FileInfo::from_volume(&args.path, v)).collect(),
+    };
+    match (args.json, infos.as_slice()) {
+        (true, [one]) => output::json(one)?,
+        (true, all) => output::json(&all)?,
+        (false, all) => {
+            for info in all {
+                output::line(info)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn model(dir: &Path, json: bool) -> anyhow::Result<()> {
+    let engine = Engine::from_dir(dir)?;
+    let p = engine.predictor();
+    let c = p.config();
+    if json {
+        return output::json(&serde_json::json!({
+            "kind": "model", "name": p.name(), "version": p.version(), "sha256": p.sha256(),
+            "licences": c.licences, "history": c.history, "model": c.model,
+        }));
+    }
+    output::line(format_args!("model {} (version {}, sha256 {})", p.name(), p.version(), p.sha256()))?;
+    output::line("trained on:")?;
+    for (name, licence) in &c.licences {
+        output::line(format_args!("  {name}: {licence}"))?;
+    }
+    for line in &c.history {
+        output::line(line)?;
+    }
+    output::line("Not a medical device; for research only.")
+}
