@@ -86,9 +86,18 @@ pub struct Checkpoint {
 }
 
 fn half() -> HalfPrecisionAdapter {
-    ["NormConv", "StudyAttention", "DenseDecoder", "Step", "RmsNorm"]
-        .into_iter()
-        .fold(HalfPrecisionAdapter::new(), HalfPrecisionAdapter::with_module)
+    [
+        "NormConv",
+        "StudyAttention",
+        "DenseDecoder",
+        "Step",
+        "RmsNorm",
+    ]
+    .into_iter()
+    .fold(
+        HalfPrecisionAdapter::new(),
+        HalfPrecisionAdapter::with_module,
+    )
 }
 
 impl Checkpoint {
@@ -102,7 +111,8 @@ impl Checkpoint {
             std::fs::read(&path).map_err(|source| Error::Read { path, source })
         };
         let (config, weights) = (file("config.json")?, file("model.safetensors")?);
-        let (tokenizer, preprocessor) = (file("tokenizer.json")?, file("preprocessor_config.json")?);
+        let (tokenizer, preprocessor) =
+            (file("tokenizer.json")?, file("preprocessor_config.json")?);
         Self::from_files(
             CheckpointFiles {
                 config: &config,
@@ -120,11 +130,14 @@ impl Checkpoint {
     /// As [`Self::read`].
     pub fn from_files(files: CheckpointFiles<'_>, device: &Device) -> Result<Self> {
         fn json<T: for<'a> Deserialize<'a>>(name: &str, bytes: &[u8]) -> Result<T> {
-            serde_json::from_slice(bytes)
-                .map_err(|source| Error::Json { name: name.to_owned(), source })
+            serde_json::from_slice(bytes).map_err(|source| Error::Json {
+                name: name.to_owned(),
+                source,
+            })
         }
         let config: CheckpointConfig = json("config.json", files.config)?;
-        let preprocessor: PreprocessorConfig = json("preprocessor_config.json", files.preprocessor)?;
+        let preprocessor: PreprocessorConfig =
+            json("preprocessor_config.json", files.preprocessor)?;
         if preprocessor != PreprocessorConfig::default() {
             return Err(Error::Config {
                 field: "preprocessor_config.json",
@@ -142,8 +155,16 @@ impl Checkpoint {
         }
         let mut model = config.model.init(device)?;
         load_weights(&mut model, files.weights)?;
-        let sha256 = Sha256::digest(files.weights).iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Self { model, config, tokenizer, sha256 })
+        let sha256 = Sha256::digest(files.weights)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        Ok(Self {
+            model,
+            config,
+            tokenizer,
+            sha256,
+        })
     }
 
     /// Writes a checkpoint folder: into a new folder beside `dir`, which then takes its place.
@@ -177,12 +198,21 @@ impl Checkpoint {
             std::fs::write(&path, content).map_err(write_error(&path))
         };
         let pretty = |name: &str, value: serde_json::Result<String>| {
-            value.map_err(|source| Error::Json { name: name.to_owned(), source })
+            value.map_err(|source| Error::Json {
+                name: name.to_owned(),
+                source,
+            })
         };
-        put("config.json", pretty("config.json", serde_json::to_string_pretty(config))?)?;
+        put(
+            "config.json",
+            pretty("config.json", serde_json::to_string_pretty(config))?,
+        )?;
         put("tokenizer.json", tokenizer.to_json()?)?;
         let preprocessor = serde_json::to_string_pretty(&PreprocessorConfig::default());
-        put("preprocessor_config.json", pretty("preprocessor_config.json", preprocessor)?)?;
+        put(
+            "preprocessor_config.json",
+            pretty("preprocessor_config.json", preprocessor)?,
+        )?;
         put("README.md", card.to_owned())?;
         let old = dir.with_extension("old.tmp");
         if dir.exists() {
@@ -201,11 +231,16 @@ impl Checkpoint {
 /// # Errors
 /// [`Error::Weights`] naming the tensors.
 pub fn load_weights(model: &mut OmniMri, bytes: &[u8]) -> Result<()> {
-    let fail = |problem: String| Error::Weights { name: "model.safetensors".into(), problem };
+    let fail = |problem: String| Error::Weights {
+        name: "model.safetensors".into(),
+        problem,
+    };
     // Parsed first by the reference implementation: it refuses headers that lie about sizes.
     safetensors::SafeTensors::deserialize(bytes).map_err(|e| fail(e.to_string()))?;
     let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec())).with_from_adapter(half());
-    let report = model.load_from(&mut store).map_err(|e| fail(e.to_string()))?;
+    let report = model
+        .load_from(&mut store)
+        .map_err(|e| fail(e.to_string()))?;
     let list = |names: Vec<String>| names.into_iter().take(3).collect::<Vec<_>>().join(", ");
     if !report.errors.is_empty() {
         let errors = report.errors.iter().map(ToString::to_string).collect();
@@ -254,10 +289,16 @@ mod tests {
         let x = Tensor::<4>::random([2, 32, 48, 3], Distribution::Default, &Device::flex());
         let (a, b) = (model.see(x.clone(), 2), loaded.model.see(x, 2));
         // f16 keeps three digits.
-        a.masks.into_data().assert_approx_eq::<f32>(&b.masks.into_data(), Tolerance::absolute(3e-2));
+        a.masks
+            .into_data()
+            .assert_approx_eq::<f32>(&b.masks.into_data(), Tolerance::absolute(3e-2));
         let header = std::fs::read(path.join("model.safetensors")).unwrap();
         let tensors = safetensors::SafeTensors::deserialize(&header).unwrap();
-        assert!(tensors.iter().all(|(_, t)| t.dtype() == safetensors::Dtype::F16));
+        assert!(
+            tensors
+                .iter()
+                .all(|(_, t)| t.dtype() == safetensors::Dtype::F16)
+        );
         // Writing again replaces the folder.
         written(&path);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
@@ -272,16 +313,23 @@ mod tests {
         let file = path.join("model.safetensors");
         let bytes = std::fs::read(&file).unwrap();
         let parsed = SafeTensors::deserialize(&bytes).unwrap();
-        let mut tensors: Vec<_> =
-            parsed.tensors().into_iter().map(|(n, v)| (n, v)).collect::<Vec<_>>();
+        let mut tensors: Vec<_> = parsed
+            .tensors()
+            .into_iter()
+            .map(|(n, v)| (n, v))
+            .collect::<Vec<_>>();
         let removed = tensors.remove(3);
         std::fs::write(&file, serialize(tensors.clone(), None).unwrap()).unwrap();
-        let error = Checkpoint::read(&path, &Device::flex()).unwrap_err().to_string();
+        let error = Checkpoint::read(&path, &Device::flex())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&removed.0), "{error}");
         tensors.push(removed.clone());
         tensors.push(("stranger".into(), removed.1));
         std::fs::write(&file, serialize(tensors, None).unwrap()).unwrap();
-        let error = Checkpoint::read(&path, &Device::flex()).unwrap_err().to_string();
+        let error = Checkpoint::read(&path, &Device::flex())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("stranger"), "{error}");
         std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
         assert!(Checkpoint::read(&path, &Device::flex()).is_err());

@@ -113,7 +113,11 @@ impl ModelConfig {
                 study_latents: 8,
                 evidence_width: 128,
             },
-            dense: DenseConfig { channels_s8: 96, channels_s4: 48, channels_s2: 24 },
+            dense: DenseConfig {
+                channels_s8: 96,
+                channels_s4: 48,
+                channels_s2: 24,
+            },
             language: LanguageConfig {
                 vocab_size: 2048,
                 hidden_size: 256,
@@ -126,7 +130,11 @@ impl ModelConfig {
                 rms_norm_eps: 1e-5,
                 attention_bias: false,
             },
-            unrolled: UnrolledConfig { steps: 3, channels: 64, blocks: 2 },
+            unrolled: UnrolledConfig {
+                steps: 3,
+                channels: 64,
+                blocks: 2,
+            },
         }
     }
 
@@ -145,14 +153,22 @@ impl ModelConfig {
             study_latents: 2,
             evidence_width: 16,
         };
-        config.dense = DenseConfig { channels_s8: 12, channels_s4: 8, channels_s2: 8 };
+        config.dense = DenseConfig {
+            channels_s8: 12,
+            channels_s4: 8,
+            channels_s2: 8,
+        };
         config.language.vocab_size = 512;
         config.language.hidden_size = 16;
         config.language.intermediate_size = 24;
         config.language.num_hidden_layers = 2;
         config.language.num_attention_heads = 4;
         config.language.num_key_value_heads = 2;
-        config.unrolled = UnrolledConfig { steps: 1, channels: 8, blocks: 1 };
+        config.unrolled = UnrolledConfig {
+            steps: 1,
+            channels: 8,
+            blocks: 1,
+        };
         config
     }
 
@@ -160,9 +176,18 @@ impl ModelConfig {
     pub fn small() -> Self {
         let mut config = Self::nano();
         config.name = "small".into();
-        config.vision =
-            VisionConfig { width: 384, layers: 8, channels_s4: 64, channels_s8: 128, ..config.vision };
-        config.dense = DenseConfig { channels_s8: 128, channels_s4: 64, channels_s2: 32 };
+        config.vision = VisionConfig {
+            width: 384,
+            layers: 8,
+            channels_s4: 64,
+            channels_s8: 128,
+            ..config.vision
+        };
+        config.dense = DenseConfig {
+            channels_s8: 128,
+            channels_s4: 64,
+            channels_s2: 32,
+        };
         config.language = LanguageConfig {
             vocab_size: 49_152,
             hidden_size: 576,
@@ -242,8 +267,16 @@ impl ModelConfig {
             Ok(())
         };
         divides("vision.heads", self.vision.width, self.vision.heads)?;
-        divides("language.num_attention_heads", l.hidden_size, l.num_attention_heads)?;
-        divides("language.num_key_value_heads", l.num_attention_heads, l.num_key_value_heads)?;
+        divides(
+            "language.num_attention_heads",
+            l.hidden_size,
+            l.num_attention_heads,
+        )?;
+        divides(
+            "language.num_key_value_heads",
+            l.num_attention_heads,
+            l.num_key_value_heads,
+        )?;
         if !self.vision.width.is_multiple_of(4) {
             return Err(Error::Config {
                 field: "vision.width",

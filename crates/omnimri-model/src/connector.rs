@@ -41,6 +41,11 @@ impl Connector {
         };
         let x = space_to_depth(s16, 2);
         let [_, h, w, d] = x.dims();
-        self.out.forward(gelu(self.up.forward(self.norm.forward(x.reshape([n, h * w, d])))))
+        self.out
+            .forward(gelu(self.up.forward(self.norm.forward(x.reshape([
+                n,
+                h * w,
+                d,
+            ])))))
     }
 }

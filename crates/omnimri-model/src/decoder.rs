@@ -42,7 +42,12 @@ pub struct DenseDecoder {
 
 impl DenseConfig {
     /// Builds the decoder on `device`.
-    pub fn init(&self, vision: &VisionConfig, language: &LanguageConfig, device: &Device) -> DenseDecoder {
+    pub fn init(
+        &self,
+        vision: &VisionConfig,
+        language: &LanguageConfig,
+        device: &Device,
+    ) -> DenseDecoder {
         let linear = |i: usize, o: usize| LinearConfig::new(i, o).init(device);
         let (c8, c4, c2) = (self.channels_s8, self.channels_s4, self.channels_s2);
         let n = MaskTask::ALL.len();
@@ -57,7 +62,11 @@ impl DenseConfig {
             down_s4: linear(c4, c2),
             lateral_s2: linear(4 * NEIGHBOURS, c2),
             conv_s2: NormConv::new(c2, c2, 1.0, device),
-            queries: Initializer::Normal { mean: 0.0, std: 0.2 }.init([n, c2], device),
+            queries: Initializer::Normal {
+                mean: 0.0,
+                std: 0.2,
+            }
+            .init([n, c2], device),
             // Structures fill a few per cent of a slice: start there instead of at a half.
             biases: Initializer::Constant { value: -3.0 }.init([n], device),
             seg_query: LinearConfig::new(language.hidden_size, c2)
@@ -81,7 +90,11 @@ impl DenseDecoder {
         let s2 = upsample2(self.down_s4.forward(s4)) + self.lateral_s2.forward(p.s2.clone());
         let s2 = s2.clone() + self.conv_s2.forward(s2);
         let [n, h, w, c] = s2.dims();
-        Dense { pixels: s2.reshape([n, h * w, c]), s8, size: [h, w] }
+        Dense {
+            pixels: s2.reshape([n, h * w, c]),
+            s8,
+            size: [h, w],
+        }
     }
 
     /// Mask logits of the tasks at stride 2.
@@ -99,7 +112,11 @@ impl DenseDecoder {
         if let Some(seg) = seg {
             q = q + self.seg_query.forward(seg).reshape([n, 1, c]);
         }
-        let bias = self.biases.val().select(0, index).reshape([1, 1, tasks.len()]);
+        let bias = self
+            .biases
+            .val()
+            .select(0, index)
+            .reshape([1, 1, tasks.len()]);
         dense.pixels.clone().matmul(q.swap_dims(1, 2)) + bias
     }
 
@@ -126,7 +143,13 @@ pub fn mask_moments(logits: Tensor<3>, [h, w]: [usize; 2]) -> Tensor<2> {
     let mass = area.clone() * p as f64 + 1e-3;
     let mean = |v: Tensor<3>| (probability.clone() * v).sum_dim(1) / mass.clone();
     let (mx, my) = (mean(x.clone()), mean(y.clone()));
-    let sx = (mean(x.square()) - mx.clone().square()).clamp_min(0.0).sqrt();
-    let sy = (mean(y.square()) - my.clone().square()).clamp_min(0.0).sqrt();
-    Tensor::cat(vec![area.sqrt(), mx, my, sx, sy], 1).swap_dims(1, 2).reshape([n, q * 5])
+    let sx = (mean(x.square()) - mx.clone().square())
+        .clamp_min(0.0)
+        .sqrt();
+    let sy = (mean(y.square()) - my.clone().square())
+        .clamp_min(0.0)
+        .sqrt();
+    Tensor::cat(vec![area.sqrt(), mx, my, sx, sy], 1)
+        .swap_dims(1, 2)
+        .reshape([n, q * 5])
 }

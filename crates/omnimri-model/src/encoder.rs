@@ -86,7 +86,12 @@ impl VisionEncoder {
             tokens = block.forward(tokens);
         }
         let tokens = self.norm.forward(self.study.forward(tokens, slices));
-        Pyramid { s2, s4, s8, s16: tokens.reshape([n, th, tw, d]) }
+        Pyramid {
+            s2,
+            s4,
+            s8,
+            s16: tokens.reshape([n, th, tw, d]),
+        }
     }
 }
 
@@ -103,11 +108,17 @@ pub struct StudyAttention {
 
 impl StudyAttention {
     fn new(config: &VisionConfig, device: &Device) -> Self {
-        let attention =
-            || MultiHeadAttentionConfig::new(config.width, config.heads).with_dropout(0.0).init(device);
+        let attention = || {
+            MultiHeadAttentionConfig::new(config.width, config.heads)
+                .with_dropout(0.0)
+                .init(device)
+        };
         Self {
-            latents: Initializer::Normal { mean: 0.0, std: 0.5 }
-                .init([config.study_latents, config.width], device),
+            latents: Initializer::Normal {
+                mean: 0.0,
+                std: 0.5,
+            }
+            .init([config.study_latents, config.width], device),
             norm: LayerNormConfig::new(config.width).init(device),
             gather: attention(),
             spread: attention(),
@@ -124,11 +135,25 @@ impl StudyAttention {
         let [n, t, d] = tokens.dims();
         let (studies, [m, _]) = (n / slices, self.latents.dims());
         let place = grid_encoding(slices, 1, d, &tokens.device()).reshape([1, slices, 1, d]);
-        let keys = self.norm.forward(tokens.clone()).reshape([studies, slices, t, d]) + place;
+        let keys = self
+            .norm
+            .forward(tokens.clone())
+            .reshape([studies, slices, t, d])
+            + place;
         let keys = keys.reshape([studies, slices * t, d]);
-        let latents = self.latents.val().reshape([1, m, d]).expand([studies, m, d]);
-        let read = self.gather.forward(MhaInput::new(latents, keys.clone(), keys.clone())).context;
-        let told = self.spread.forward(MhaInput::new(keys, read.clone(), read)).context;
+        let latents = self
+            .latents
+            .val()
+            .reshape([1, m, d])
+            .expand([studies, m, d]);
+        let read = self
+            .gather
+            .forward(MhaInput::new(latents, keys.clone(), keys.clone()))
+            .context;
+        let told = self
+            .spread
+            .forward(MhaInput::new(keys, read.clone(), read))
+            .context;
         tokens + self.out.forward(told).reshape([n, t, d])
     }
 }

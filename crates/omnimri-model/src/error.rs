@@ -20,7 +20,9 @@ pub enum Error {
         found: String,
     },
     /// A file of the checkpoint could not be read.
-    #[error("{path}: cannot read: {source} (a checkpoint folder holds config.json, model.safetensors, tokenizer.json, preprocessor_config.json)")]
+    #[error(
+        "{path}: cannot read: {source} (a checkpoint folder holds config.json, model.safetensors, tokenizer.json, preprocessor_config.json)"
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -58,7 +60,9 @@ pub enum Error {
     #[error("tokenizer: the special token {0} is missing; was it trained by `omnimri train`?")]
     SpecialToken(String),
     /// The text and image tokens exceed the longest sequence.
-    #[error("sequence of {found} tokens, the model takes at most {expected}; ask a shorter question")]
+    #[error(
+        "sequence of {found} tokens, the model takes at most {expected}; ask a shorter question"
+    )]
     TooLong {
         /// Longest sequence.
         expected: usize,
@@ -84,6 +88,9 @@ pub enum Error {
 impl Error {
     /// True if the input, not the program or the checkpoint, is to blame.
     pub fn is_invalid_input(&self) -> bool {
-        matches!(self, Self::Image { .. } | Self::TooLong { .. } | Self::Recon(_))
+        matches!(
+            self,
+            Self::Image { .. } | Self::TooLong { .. } | Self::Recon(_)
+        )
     }
 }

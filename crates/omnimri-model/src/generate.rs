@@ -34,20 +34,33 @@ pub fn greedy(
     let device = visual.device();
     let found = visual.dims()[1] + prompt.len() + limit;
     if found > longest {
-        return Err(Error::TooLong { expected: longest, found });
+        return Err(Error::TooLong {
+            expected: longest,
+            found,
+        });
     }
     let embed = |ids: &[u32]| {
         let ids: Vec<i32> = ids.iter().map(|i| *i as i32).collect();
         let n = ids.len();
-        model.embed(Tensor::<2, Int>::from_data(TensorData::new(ids, [1, n]), &device))
+        model.embed(Tensor::<2, Int>::from_data(
+            TensorData::new(ids, [1, n]),
+            &device,
+        ))
     };
     let mut cache = KvCache::default();
     let mut input = Tensor::cat(vec![visual, embed(prompt)], 1);
-    let mut out = Decoded { ids: Vec::new(), probability: 1.0, seg: None, finished: false };
+    let mut out = Decoded {
+        ids: Vec::new(),
+        probability: 1.0,
+        seg: None,
+        finished: false,
+    };
     let mut log_sum = 0.0;
     for _ in 0..limit {
         let [_, t, d] = input.dims();
-        let hidden = model.forward(input, Some(&mut cache)).slice([0..1, t - 1..t, 0..d]);
+        let hidden = model
+            .forward(input, Some(&mut cache))
+            .slice([0..1, t - 1..t, 0..d]);
         if out.seg.is_none() && out.ids.last() == Some(&special.seg) {
             out.seg = Some(hidden.clone().reshape([1, d]));
         }
@@ -58,8 +71,10 @@ pub fn greedy(
             .map_err(|e| Error::Tensor(e.to_string()))?
             .try_into_vec::<f32>()
             .map_err(|e| Error::Tensor(e.to_string()))?;
-        let (best, probability) =
-            p.iter().enumerate().fold((0, 0.0f32), |b, (i, v)| if *v > b.1 { (i, *v) } else { b });
+        let (best, probability) = p
+            .iter()
+            .enumerate()
+            .fold((0, 0.0f32), |b, (i, v)| if *v > b.1 { (i, *v) } else { b });
         log_sum += f64::from(probability.max(1e-12)).ln();
         let id = best as u32;
         if id == special.eos {

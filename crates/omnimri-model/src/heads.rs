@@ -27,7 +27,13 @@ pub enum Head {
 
 impl Head {
     /// All heads in the order of the logits.
-    pub const ALL: [Self; 5] = [Self::Region, Self::Plane, Self::Sequence, Self::Tumour, Self::Cardiac];
+    pub const ALL: [Self; 5] = [
+        Self::Region,
+        Self::Plane,
+        Self::Sequence,
+        Self::Tumour,
+        Self::Cardiac,
+    ];
 
     /// Number of classes.
     pub const fn classes(self) -> usize {
@@ -85,7 +91,10 @@ impl ClassHeads {
                 .iter()
                 .map(|h| linear(if *h == Head::Tumour { 2 * e } else { e }, h.classes()))
                 .collect(),
-            tokens: Head::ALL.iter().map(|h| linear(h.classes(), language.hidden_size)).collect(),
+            tokens: Head::ALL
+                .iter()
+                .map(|h| linear(h.classes(), language.hidden_size))
+                .collect(),
             moments_token: linear(moments, language.hidden_size),
         }
     }
@@ -109,22 +118,28 @@ impl ClassHeads {
             x.max_dim(1).reshape([n, c])
         };
         let s8 = flat(p.s8.clone());
-        let all = vec![mean(flat(p.s4.clone())), mean(s8.clone()), peak(s8), mean(flat(p.s16.clone()))];
+        let all = vec![
+            mean(flat(p.s4.clone())),
+            mean(s8.clone()),
+            peak(s8),
+            mean(flat(p.s16.clone())),
+        ];
         let pooled = relu(self.shared.forward(self.norm.forward(Tensor::cat(all, 1))));
         let features = flat(dense_s8);
         let [n, q, c] = features.dims();
         let weight = tumour_mask + 1e-4;
         let weight = weight.clone() / weight.sum_dim(1);
-        let under = weight.reshape([n, 1, q]).matmul(features.clone()).reshape([n, c]);
+        let under = weight
+            .reshape([n, 1, q])
+            .matmul(features.clone())
+            .reshape([n, c]);
         let under = Tensor::cat(vec![under, mean(features)], 1);
         let under = relu(self.tumour_hidden.forward(self.tumour_norm.forward(under)));
         let logits = Head::ALL
             .iter()
             .zip(&self.heads)
             .map(|(head, layer)| match head {
-                Head::Tumour => {
-                    layer.forward(Tensor::cat(vec![pooled.clone(), under.clone()], 1))
-                }
+                Head::Tumour => layer.forward(Tensor::cat(vec![pooled.clone(), under.clone()], 1)),
                 _ => layer.forward(pooled.clone()),
             })
             .collect();

@@ -4,7 +4,9 @@
 //! Ainslie et al. 2023 (grouped queries), Shazeer 2020 (SwiGLU). Sizes and names follow the published checkpoints, so that
 //! SmolLM2 and Qwen2.5 fit by configuration.
 
-use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig, RmsNorm, RmsNormConfig};
+use burn::nn::{
+    Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig, RmsNorm, RmsNormConfig,
+};
 use burn::prelude::*;
 use burn::tensor::activation::{silu, softmax};
 
@@ -66,13 +68,26 @@ pub struct LanguageModel {
 impl LanguageConfig {
     /// Builds the language model on `device`.
     pub fn init(&self, device: &Device) -> LanguageModel {
-        let (d, head) = (self.hidden_size, self.hidden_size / self.num_attention_heads);
+        let (d, head) = (
+            self.hidden_size,
+            self.hidden_size / self.num_attention_heads,
+        );
         let kv = head * self.num_key_value_heads;
-        let normal = Initializer::Normal { mean: 0.0, std: 0.02 };
-        let linear = |i: usize, o: usize, bias: bool| {
-            LinearConfig::new(i, o).with_bias(bias).with_initializer(normal.clone()).init(device)
+        let normal = Initializer::Normal {
+            mean: 0.0,
+            std: 0.02,
         };
-        let norm = || RmsNormConfig::new(d).with_epsilon(self.rms_norm_eps).init(device);
+        let linear = |i: usize, o: usize, bias: bool| {
+            LinearConfig::new(i, o)
+                .with_bias(bias)
+                .with_initializer(normal.clone())
+                .init(device)
+        };
+        let norm = || {
+            RmsNormConfig::new(d)
+                .with_epsilon(self.rms_norm_eps)
+                .init(device)
+        };
         let bias = self.attention_bias;
         LanguageModel {
             embed_tokens: EmbeddingConfig::new(self.vocab_size, d)
@@ -128,8 +143,12 @@ impl LanguageModel {
         let (cos, sin) = self.rotary(past, t, &x.device());
         // Token `past + i` sees tokens up to itself.
         let mask = (t > 1).then(|| {
-            Tensor::<2, Bool>::tril_mask([t, past + t], past as i64, &x.device())
-                .reshape([1, 1, t, past + t])
+            Tensor::<2, Bool>::tril_mask([t, past + t], past as i64, &x.device()).reshape([
+                1,
+                1,
+                t,
+                past + t,
+            ])
         });
         for (i, layer) in self.layers.iter().enumerate() {
             let h = layer.input_layernorm.forward(x.clone());
@@ -137,7 +156,9 @@ impl LanguageModel {
             x = x + layer.self_attn.forward(h, &cos, &sin, mask.as_ref(), slot);
             let h = layer.post_attention_layernorm.forward(x.clone());
             let m = &layer.mlp;
-            x = x + m.down_proj.forward(silu(m.gate_proj.forward(h.clone())) * m.up_proj.forward(h));
+            x = x + m
+                .down_proj
+                .forward(silu(m.gate_proj.forward(h.clone())) * m.up_proj.forward(h));
         }
         self.norm.forward(x)
     }
@@ -181,7 +202,11 @@ impl Attention {
             x.reshape([b, t, heads, w]).swap_dims(1, 2)
         };
         let q = rotate(split(self.q_proj.forward(x.clone()), self.heads), cos, sin);
-        let mut k = rotate(split(self.k_proj.forward(x.clone()), self.kv_heads), cos, sin);
+        let mut k = rotate(
+            split(self.k_proj.forward(x.clone()), self.kv_heads),
+            cos,
+            sin,
+        );
         let mut v = split(self.v_proj.forward(x), self.kv_heads);
         if let Some((cache, layer)) = cache {
             if let Some((pk, pv)) = cache.layers.get(layer) {
@@ -198,7 +223,10 @@ impl Attention {
         if let Some(visible) = visible {
             scores = scores.mask_fill(visible.clone(), -1e9);
         }
-        let context = softmax(scores, 3).matmul(v).swap_dims(1, 2).reshape([b, t, d]);
+        let context = softmax(scores, 3)
+            .matmul(v)
+            .swap_dims(1, 2)
+            .reshape([b, t, d]);
         self.o_proj.forward(context)
     }
 
@@ -208,7 +236,9 @@ impl Attention {
         if group == 1 {
             return x;
         }
-        x.reshape([b, kv, 1, t, w]).expand([b, kv, group, t, w]).reshape([b, kv * group, t, w])
+        x.reshape([b, kv, 1, t, w])
+            .expand([b, kv, group, t, w])
+            .reshape([b, kv * group, t, w])
     }
 }
 
@@ -233,7 +263,9 @@ mod tests {
         }
         assert_eq!(cache.len(), 7);
         let steps = Tensor::cat(parts, 1).into_data();
-        whole.into_data().assert_approx_eq::<f32>(&steps, Tolerance::absolute(1e-4));
+        whole
+            .into_data()
+            .assert_approx_eq::<f32>(&steps, Tolerance::absolute(1e-4));
     }
 
     #[test]
@@ -242,7 +274,10 @@ mod tests {
         let model = ModelConfig::tiny().language.init(&device);
         let run = |last: i32| {
             let ids = Tensor::<2, Int>::from_data([[5, 9, 2, last]], &device);
-            model.forward(model.embed(ids), None).slice([0..1, 0..3]).into_data()
+            model
+                .forward(model.embed(ids), None)
+                .slice([0..1, 0..3])
+                .into_data()
         };
         assert_eq!(run(1), run(7));
     }

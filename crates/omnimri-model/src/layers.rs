@@ -35,7 +35,10 @@ impl NormConv {
     /// # Shapes
     /// - `x`: `[n, h, w, c]`; returns `[n, h, w, o]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        conv3x3(norm_relu(x, self.gamma.val(), self.beta.val()), self.weight.val())
+        conv3x3(
+            norm_relu(x, self.gamma.val(), self.beta.val()),
+            self.weight.val(),
+        )
     }
 }
 
@@ -49,7 +52,10 @@ pub struct ResidualBlock {
 impl ResidualBlock {
     /// A block of `c` channels.
     pub fn new(c: usize, device: &Device) -> Self {
-        Self { first: NormConv::new(c, c, 1.0, device), second: NormConv::new(c, c, 0.2, device) }
+        Self {
+            first: NormConv::new(c, c, 1.0, device),
+            second: NormConv::new(c, c, 0.2, device),
+        }
     }
 
     /// # Shapes
@@ -62,7 +68,11 @@ impl ResidualBlock {
     ///
     /// # Shapes
     /// - `x`: `[n, h, w, c]`; `film`: scale and shift, each `[n, 1, 1, c]`
-    pub fn forward_modulated(&self, x: Tensor<4>, film: Option<(Tensor<4>, Tensor<4>)>) -> Tensor<4> {
+    pub fn forward_modulated(
+        &self,
+        x: Tensor<4>,
+        film: Option<(Tensor<4>, Tensor<4>)>,
+    ) -> Tensor<4> {
         let mut h = self.first.forward(x.clone());
         if let Some((scale, shift)) = film {
             h = h.clone() + h * scale + shift;
@@ -85,9 +95,13 @@ impl TransformerBlock {
     pub fn new(width: usize, heads: usize, device: &Device) -> Self {
         Self {
             norm1: LayerNormConfig::new(width).init(device),
-            attention: MultiHeadAttentionConfig::new(width, heads).with_dropout(0.0).init(device),
+            attention: MultiHeadAttentionConfig::new(width, heads)
+                .with_dropout(0.0)
+                .init(device),
             norm2: LayerNormConfig::new(width).init(device),
-            mlp: PositionWiseFeedForwardConfig::new(width, 4 * width).with_dropout(0.0).init(device),
+            mlp: PositionWiseFeedForwardConfig::new(width, 4 * width)
+                .with_dropout(0.0)
+                .init(device),
         }
     }
 
@@ -103,20 +117,26 @@ impl TransformerBlock {
 /// `[n, h, w, c]` to `[n, h/f, w/f, f*f*c]`.
 pub fn space_to_depth(x: Tensor<4>, f: usize) -> Tensor<4> {
     let [n, h, w, c] = x.dims();
-    x.reshape([n, h / f, f, w / f, f, c]).permute([0, 1, 3, 2, 4, 5]).reshape([n, h / f, w / f, f * f * c])
+    x.reshape([n, h / f, f, w / f, f, c])
+        .permute([0, 1, 3, 2, 4, 5])
+        .reshape([n, h / f, w / f, f * f * c])
 }
 
 /// `[n, h, w, f*f*c]` to `[n, h*f, w*f, c]`: the inverse of [`space_to_depth`].
 pub fn depth_to_space(x: Tensor<4>, f: usize) -> Tensor<4> {
     let [n, h, w, d] = x.dims();
     let c = d / (f * f);
-    x.reshape([n, h, w, f, f, c]).permute([0, 1, 3, 2, 4, 5]).reshape([n, h * f, w * f, c])
+    x.reshape([n, h, w, f, f, c])
+        .permute([0, 1, 3, 2, 4, 5])
+        .reshape([n, h * f, w * f, c])
 }
 
 /// Doubles height and width by repetition: `[n, h, w, c]` to `[n, 2h, 2w, c]`.
 pub fn upsample2(x: Tensor<4>) -> Tensor<4> {
     let [n, h, w, c] = x.dims();
-    x.reshape([n, h, 1, w, 1, c]).expand([n, h, 2, w, 2, c]).reshape([n, 2 * h, 2 * w, c])
+    x.reshape([n, h, 1, w, 1, c])
+        .expand([n, h, 2, w, 2, c])
+        .reshape([n, 2 * h, 2 * w, c])
 }
 
 /// Sine and cosine of 2D positions scaled to the unit square, so that one table serves every grid: `[h * w, d]`.
@@ -128,8 +148,9 @@ pub fn grid_encoding(h: usize, w: usize, d: usize, device: &Device) -> Tensor<2>
     for y in 0..h {
         for x in 0..w {
             let row = &mut values[(y * w + x) * d..(y * w + x + 1) * d];
-            for (axis, at) in
-                [(y as f32 + 0.5) / h as f32, (x as f32 + 0.5) / w as f32].into_iter().enumerate()
+            for (axis, at) in [(y as f32 + 0.5) / h as f32, (x as f32 + 0.5) / w as f32]
+                .into_iter()
+                .enumerate()
             {
                 for k in 0..quarter {
                     let cycles = 0.25 * 256f32.powf(k as f32 / quarter.max(2) as f32);

@@ -74,12 +74,20 @@ impl OmniMri {
         let dense = self.dense.forward(&pyramid);
         let masks = self.dense.masks(&dense, &MaskTask::ALL, None);
         let evidence = self.classify(&pyramid, &dense, &masks);
-        Seen { pyramid, dense, masks, evidence }
+        Seen {
+            pyramid,
+            dense,
+            masks,
+            evidence,
+        }
     }
 
     fn classify(&self, pyramid: &Pyramid, dense: &Dense, masks: &Tensor<3>) -> Evidence {
         let ([h, w], [n, p, _]) = (dense.size, masks.dims());
-        let tumour = masks.clone().slice([0..n, 0..p, 0..1]).reshape([n, h, w, 1]);
+        let tumour = masks
+            .clone()
+            .slice([0..n, 0..p, 0..1])
+            .reshape([n, h, w, 1]);
         // The classes learn from where the mask is, but do not move it: no gradient through the weights.
         let tumour = sigmoid(tumour.detach());
         let tumour = tumour
@@ -94,6 +102,9 @@ impl OmniMri {
     pub fn visual_tokens(&self, seen: &Seen) -> Tensor<3> {
         let moments = mask_moments(seen.masks.clone(), seen.dense.size);
         let evidence = self.heads.tokens(&seen.evidence.logits, moments);
-        Tensor::cat(vec![self.connector.forward(seen.pyramid.s16.clone()), evidence], 1)
+        Tensor::cat(
+            vec![self.connector.forward(seen.pyramid.s16.clone()), evidence],
+            1,
+        )
     }
 }

@@ -88,8 +88,19 @@ pub struct Answer {
 impl Predictor {
     /// Takes a checkpoint.
     pub fn new(checkpoint: Checkpoint) -> Self {
-        let Checkpoint { model, config, tokenizer, sha256 } = checkpoint;
-        Self { model, config, tokenizer, sha256, device: Device::flex() }
+        let Checkpoint {
+            model,
+            config,
+            tokenizer,
+            sha256,
+        } = checkpoint;
+        Self {
+            model,
+            config,
+            tokenizer,
+            sha256,
+            device: Device::flex(),
+        }
     }
 
     /// Name of the model.
@@ -123,7 +134,8 @@ impl Predictor {
         let shown = shown_slices(n);
         let middle_z = shown[shown.len() / 2];
         let mut logits: Vec<Vec<f32>> = vec![Vec::new(); Head::ALL.len()];
-        let mut masks: Vec<Vec<f32>> = vec![Vec::with_capacity(n * grid * grid); MaskTask::ALL.len()];
+        let mut masks: Vec<Vec<f32>> =
+            vec![Vec::with_capacity(n * grid * grid); MaskTask::ALL.len()];
         let mut visual = Vec::new();
         let mut middle = None;
         let each = side * side * NEIGHBOURS;
@@ -150,7 +162,10 @@ impl Predictor {
                 let k = z - range.start;
                 visual.push(tokens.clone().slice([k..k + 1, 0..v, 0..d]));
                 if *z == middle_z {
-                    middle = Some(Shown { pyramid: one(&seen.pyramid, k), z: *z });
+                    middle = Some(Shown {
+                        pyramid: one(&seen.pyramid, k),
+                        z: *z,
+                    });
                 }
             }
         }
@@ -158,10 +173,15 @@ impl Predictor {
             expected: "at least one slice".into(),
             found: format!("{:?}", volume.geometry.size),
         })?;
-        let classes: Vec<Vec<f32>> =
-            Head::ALL.iter().zip(&logits).map(|(h, l)| pooled(*h, l)).collect();
+        let classes: Vec<Vec<f32>> = Head::ALL
+            .iter()
+            .zip(&logits)
+            .map(|(h, l)| pooled(*h, l))
+            .collect();
         let best = argmax(&classes[0]);
-        let tasks = Region::ALL.get(best).map_or(&[][..], |r| MaskTask::of_region(*r));
+        let tasks = Region::ALL
+            .get(best)
+            .map_or(&[][..], |r| MaskTask::of_region(*r));
         let masks = tasks
             .iter()
             .map(|t| (*t, prepared.to_input_grid(&masks[t.index()], grid)))
@@ -187,7 +207,11 @@ impl Predictor {
     /// # Errors
     /// If the model fails.
     pub fn report(&self, look: &Look) -> Result<String> {
-        let question = Question::Describe.phrasings().into_iter().next().unwrap_or_default();
+        let question = Question::Describe
+            .phrasings()
+            .into_iter()
+            .next()
+            .unwrap_or_default();
         Ok(self.ask(look, &question)?.text)
     }
 
@@ -200,7 +224,13 @@ impl Predictor {
         let special = self.tokenizer.special();
         let longest = self.config.model.language.max_position_embeddings;
         let limits = (prompt::MAX_ANSWER, longest);
-        let decoded = greedy(&self.model.language, special, look.visual.clone(), &ids, limits)?;
+        let decoded = greedy(
+            &self.model.language,
+            special,
+            look.visual.clone(),
+            &ids,
+            limits,
+        )?;
         let mask = match &decoded.seg {
             Some(seg) => self.asked_mask(look, question, seg.clone())?,
             None => None,
@@ -216,7 +246,8 @@ impl Predictor {
             Some([x0, y0, x1, y1]) if x1 > x0 && y1 > y0 => {
                 let side = look.prepared.plan.side as f64;
                 let map = look.prepared.plan.to_slice();
-                let at = |x: f64, y: f64| map.apply((y * side - 0.5) as f32, (x * side - 0.5) as f32);
+                let at =
+                    |x: f64, y: f64| map.apply((y * side - 0.5) as f32, (x * side - 0.5) as f32);
                 let ((ya, xa), (yb, xb)) = (at(*x0, *y0), at(*x1, *y1));
                 Some([xa + 0.5, ya + 0.5, xb + 0.5, yb + 0.5].map(f64::from))
             }
@@ -238,7 +269,10 @@ impl Predictor {
             return Ok(None);
         };
         let dense = self.model.dense.forward(&look.middle.pyramid);
-        let logits = self.model.dense.masks(&dense, &[MaskTask::of(label)], Some(seg));
+        let logits = self
+            .model
+            .dense
+            .masks(&dense, &[MaskTask::of(label)], Some(seg));
         let slice = read(logits)?;
         let grid = dense.size[0];
         let mut all = vec![-20.0; look.slices * grid * grid];
@@ -253,19 +287,38 @@ impl Predictor {
     ///
     /// # Errors
     /// If a tensor cannot be read back.
-    pub fn reconstruct(&self, setup: &SenseSetup, measured: &[Complex32]) -> Result<Vec<Complex32>> {
-        let op = Arc::new(CartesianSenseOp::new(setup.maps().clone(), setup.operator.mask().to_vec())?);
+    pub fn reconstruct(
+        &self,
+        setup: &SenseSetup,
+        measured: &[Complex32],
+    ) -> Result<Vec<Complex32>> {
+        let op = Arc::new(CartesianSenseOp::new(
+            setup.maps().clone(),
+            setup.operator.mask().to_vec(),
+        )?);
         let (h, w) = (setup.maps().n_y, setup.maps().n_x);
         let rhs = op.adjoint(measured);
-        let scale = setup.initial.iter().map(|c| c.norm()).fold(0.0f32, f32::max);
+        let scale = setup
+            .initial
+            .iter()
+            .map(|c| c.norm())
+            .fold(0.0f32, f32::max);
         if scale <= 0.0 {
             return Ok(setup.initial.clone());
         }
         let z = self.refine(&op, &setup.initial, &rhs, scale, (h, w))?;
-        let target: Vec<Complex32> =
-            rhs.iter().zip(&z).map(|(r, z)| r + z * CONSISTENCY).collect();
-        let solution =
-            conjugate_gradient(|u| op.normal(u), &target, CONSISTENCY, CONSISTENCY_ITERATIONS, 1e-6);
+        let target: Vec<Complex32> = rhs
+            .iter()
+            .zip(&z)
+            .map(|(r, z)| r + z * CONSISTENCY)
+            .collect();
+        let solution = conjugate_gradient(
+            |u| op.normal(u),
+            &target,
+            CONSISTENCY,
+            CONSISTENCY_ITERATIONS,
+            1e-6,
+        );
         Ok(solution.x)
     }
 
@@ -283,14 +336,20 @@ impl Predictor {
         let sense = BatchSense::new(vec![op.clone()], &[scaled(rhs)], (h, w), &self.device);
         let pooled = self.condition(initial, (h, w));
         let z = self.model.unrolled.forward(x, &sense, pooled);
-        Ok(to_complex(&read(z)?).into_iter().map(|c| c * scale).collect())
+        Ok(to_complex(&read(z)?)
+            .into_iter()
+            .map(|c| c * scale)
+            .collect())
     }
 
     /// Pooled encoder features of the image, `[1, evidence_width]`.
     fn condition(&self, image: &[Complex32], (h, w): (usize, usize)) -> Tensor<2> {
         let slices = magnitude_slice(image, (h, w));
         let x = TensorData::new(slices, [1, SIDE, SIDE, NEIGHBOURS]);
-        self.model.see(Tensor::from_data(x, &self.device), 1).evidence.pooled
+        self.model
+            .see(Tensor::from_data(x, &self.device), 1)
+            .evidence
+            .pooled
     }
 }
 
@@ -302,7 +361,15 @@ pub fn magnitude_slice(image: &[Complex32], (h, w): (usize, usize)) -> Vec<f32> 
     let mut out = vec![0.0; SIDE * SIDE * NEIGHBOURS];
     let fit = Affine2::fit(h, w, 1.0, SIDE);
     for channel in 0..NEIGHBOURS {
-        resample(&scaled, (h, w), &fit, -1.0, &mut out, SIDE, (channel, NEIGHBOURS));
+        resample(
+            &scaled,
+            (h, w),
+            &fit,
+            -1.0,
+            &mut out,
+            SIDE,
+            (channel, NEIGHBOURS),
+        );
     }
     out
 }
@@ -312,7 +379,12 @@ fn one(p: &Pyramid, k: usize) -> Pyramid {
         let [_, h, w, c] = x.dims();
         x.clone().slice([k..k + 1, 0..h, 0..w, 0..c])
     };
-    Pyramid { s2: pick(&p.s2), s4: pick(&p.s4), s8: pick(&p.s8), s16: pick(&p.s16) }
+    Pyramid {
+        s2: pick(&p.s2),
+        s4: pick(&p.s4),
+        s8: pick(&p.s8),
+        s16: pick(&p.s16),
+    }
 }
 
 fn read<const D: usize>(x: Tensor<D>) -> Result<Vec<f32>> {
@@ -330,7 +402,10 @@ fn pooled(head: Head, logits: &[f32]) -> Vec<f32> {
         .chunks_exact(c)
         .map(|row| {
             let x = Tensor::<1>::from_data(TensorData::new(row.to_vec(), [c]), &Device::flex());
-            softmax(x, 0).into_data().try_into_vec::<f32>().unwrap_or_default()
+            softmax(x, 0)
+                .into_data()
+                .try_into_vec::<f32>()
+                .unwrap_or_default()
         })
         .collect();
     let weight = |row: &[f32]| match head {
@@ -349,5 +424,7 @@ fn pooled(head: Head, logits: &[f32]) -> Vec<f32> {
 }
 
 fn argmax(p: &[f32]) -> usize {
-    p.iter().enumerate().fold(0, |best, (i, v)| if *v > p[best] { i } else { best })
+    p.iter()
+        .enumerate()
+        .fold(0, |best, (i, v)| if *v > p[best] { i } else { best })
 }

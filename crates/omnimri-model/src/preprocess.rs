@@ -63,7 +63,11 @@ impl Affine2 {
 
     /// Samples along one axis that cover the step from pixel to pixel without aliasing.
     fn oversampling(&self) -> usize {
-        let step = self.0.iter().map(|r| r[0].hypot(r[1])).fold(0.0f32, f32::max);
+        let step = self
+            .0
+            .iter()
+            .map(|r| r[0].hypot(r[1]))
+            .fold(0.0f32, f32::max);
         (step.ceil() as usize).clamp(1, 4)
     }
 }
@@ -105,8 +109,17 @@ impl SlicePlan {
             let spacing = map.apply_geometry(geometry).affine.spacing_mm();
             spacing.y / spacing.x
         });
-        let side = if size.y.max(size.x) <= SMALL_CROP { SMALL_SIDE } else { SIDE };
-        Ok(Self { map, size, aspect, side })
+        let side = if size.y.max(size.x) <= SMALL_CROP {
+            SMALL_SIDE
+        } else {
+            SIDE
+        };
+        Ok(Self {
+            map,
+            size,
+            aspect,
+            side,
+        })
     }
 
     /// Network position to slice position.
@@ -120,10 +133,16 @@ fn display_order(geometry: &Geometry) -> AxisMap {
     let axes = geometry.affine.closest_axes();
     let spacing = geometry.affine.spacing_mm();
     let by_axis = [spacing.x, spacing.y, spacing.z];
-    let (low, high) = (by_axis.iter().copied().fold(f64::MAX, f64::min), by_axis.iter().copied().fold(0.0, f64::max));
+    let (low, high) = (
+        by_axis.iter().copied().fold(f64::MAX, f64::min),
+        by_axis.iter().copied().fold(0.0, f64::max),
+    );
     let input_axis = |world: usize| axes.iter().position(|a| a.0 == world).unwrap_or(world);
     let through = if high / low > ANISOTROPIC {
-        axes[(0..3).max_by(|a, b| by_axis[*a].total_cmp(&by_axis[*b])).unwrap_or(2)].0
+        axes[(0..3)
+            .max_by(|a, b| by_axis[*a].total_cmp(&by_axis[*b]))
+            .unwrap_or(2)]
+        .0
     } else {
         2
     };
@@ -210,12 +229,19 @@ pub fn label_share(
 /// Intensities of the volume that become 0 and 1; equal for a constant image.
 pub fn window(voxels: &[f32]) -> [f32; 2] {
     let p = percentiles(voxels, &WINDOW_PERCENTILES);
-    [p.first().copied().unwrap_or(0.0), p.get(1).copied().unwrap_or(0.0)]
+    [
+        p.first().copied().unwrap_or(0.0),
+        p.get(1).copied().unwrap_or(0.0),
+    ]
 }
 
 /// Brings an intensity into the network's range: about -1 to 1, bright outliers up to 2.
 pub fn normalise(value: f32, [low, high]: [f32; 2]) -> f32 {
-    if high > low { ((value - low) / (high - low)).clamp(0.0, 1.5) * 2.0 - 1.0 } else { -1.0 }
+    if high > low {
+        ((value - low) / (high - low)).clamp(0.0, 1.5) * 2.0 - 1.0
+    } else {
+        -1.0
+    }
 }
 
 /// A volume on the network's grid.
@@ -247,7 +273,10 @@ pub fn prepare(volume: &Volume, frame: usize) -> Result<Prepared> {
             out
         })
         .collect();
-    Ok(Prepared { slices: stack_neighbours(&planes), plan })
+    Ok(Prepared {
+        slices: stack_neighbours(&planes),
+        plan,
+    })
 }
 
 /// Puts every slice between its neighbours (the outermost repeated): `[z, side, side, 3]` from `z` planes.
@@ -255,7 +284,11 @@ pub fn stack_neighbours(planes: &[Vec<f32>]) -> Vec<f32> {
     let last = planes.len().saturating_sub(1);
     let mut out = Vec::with_capacity(planes.iter().map(Vec::len).sum::<usize>() * NEIGHBOURS);
     for z in 0..planes.len() {
-        let around = [&planes[z.saturating_sub(1)], &planes[z], &planes[(z + 1).min(last)]];
+        let around = [
+            &planes[z.saturating_sub(1)],
+            &planes[z],
+            &planes[(z + 1).min(last)],
+        ];
         for i in 0..planes[z].len() {
             out.extend(around.map(|p| p[i]));
         }
@@ -283,18 +316,20 @@ impl Prepared {
         let step = self.plan.side as f32 / grid as f32;
         let [[sy, _, oy], [_, sx, ox]] = self.plan.to_slice().0;
         let mut out = vec![0.0; self.plan.size.count()];
-        out.par_chunks_mut(h * w).zip(logits.par_chunks(grid * grid)).for_each(|(out, logits)| {
-            for y in 0..h {
-                for x in 0..w {
-                    // Slice position to network position to grid position, pixel centres at integers.
-                    let ny = ((y as f32 - oy) / sy + 0.5) / step - 0.5;
-                    let nx = ((x as f32 - ox) / sx + 0.5) / step - 0.5;
-                    let edge = (grid - 1) as f32;
-                    let (ny, nx) = (ny.clamp(0.0, edge), nx.clamp(0.0, edge));
-                    out[y * w + x] = bilinear(logits, grid, grid, ny, nx, 0.0);
+        out.par_chunks_mut(h * w)
+            .zip(logits.par_chunks(grid * grid))
+            .for_each(|(out, logits)| {
+                for y in 0..h {
+                    for x in 0..w {
+                        // Slice position to network position to grid position, pixel centres at integers.
+                        let ny = ((y as f32 - oy) / sy + 0.5) / step - 0.5;
+                        let nx = ((x as f32 - ox) / sx + 0.5) / step - 0.5;
+                        let edge = (grid - 1) as f32;
+                        let (ny, nx) = (ny.clamp(0.0, edge), nx.clamp(0.0, edge));
+                        out[y * w + x] = bilinear(logits, grid, grid, ny, nx, 0.0);
+                    }
                 }
-            }
-        });
+            });
         self.plan.map.invert().apply(&out, self.plan.size)
     }
 }

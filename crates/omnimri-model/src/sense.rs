@@ -17,7 +17,9 @@ struct Normal {
 
 /// Pairs of real and imaginary parts to complex numbers.
 pub fn to_complex(x: &[f32]) -> Vec<Complex32> {
-    x.chunks_exact(2).map(|p| Complex32::new(p[0], p[1])).collect()
+    x.chunks_exact(2)
+        .map(|p| Complex32::new(p[0], p[1]))
+        .collect()
 }
 
 /// Complex numbers to pairs of real and imaginary parts.
@@ -55,7 +57,10 @@ impl BatchSense {
     ) -> Self {
         let values: Vec<f32> = rhs.iter().flat_map(|r| to_pairs(r)).collect();
         let rhs = Tensor::from_data(TensorData::new(values, [ops.len(), h, w, 2]), device);
-        Self { normal: Arc::new(Normal { ops }), rhs }
+        Self {
+            normal: Arc::new(Normal { ops }),
+            rhs,
+        }
     }
 }
 

@@ -28,9 +28,10 @@ impl MaskTask {
 
     /// Position of the query.
     pub fn index(self) -> usize {
-        Self::ALL.iter().position(|t| *t == self).unwrap_or_else(|| {
-            unreachable!("{self:?} is built from a label that has no query")
-        })
+        Self::ALL
+            .iter()
+            .position(|t| *t == self)
+            .unwrap_or_else(|| unreachable!("{self:?} is built from a label that has no query"))
     }
 
     /// The task that draws `label`.

@@ -10,8 +10,16 @@ use crate::error::{Error, Result};
 
 /// Location tokens a side: a box is four of them.
 pub const LOCATIONS: usize = 64;
-const FIXED: [&str; 8] =
-    ["<pad>", "<bos>", "<eos>", "<user>", "<assistant>", "<box>", "<seg>", "<img>"];
+const FIXED: [&str; 8] = [
+    "<pad>",
+    "<bos>",
+    "<eos>",
+    "<user>",
+    "<assistant>",
+    "<box>",
+    "<seg>",
+    "<img>",
+];
 
 /// Ids of the special tokens, looked up in the tokenizer, never written as numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +83,9 @@ impl Tokenizer {
             .with_decoder(Some(byte_level))
             .build()
             .map_err(Error::Tokenizer)?;
-        tokenizer.train(&mut trainer, texts.iter()).map_err(Error::Tokenizer)?;
+        tokenizer
+            .train(&mut trainer, texts.iter())
+            .map_err(Error::Tokenizer)?;
         let json = tokenizer.to_string(false).map_err(Error::Tokenizer)?;
         Self::from_json(json.as_bytes())
     }
@@ -86,7 +96,11 @@ impl Tokenizer {
     /// If it is no tokenizer or lacks a special token.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let inner = tokenizers::Tokenizer::from_bytes(json).map_err(Error::Tokenizer)?;
-        let id = |t: &str| inner.token_to_id(t).ok_or_else(|| Error::SpecialToken(t.to_owned()));
+        let id = |t: &str| {
+            inner
+                .token_to_id(t)
+                .ok_or_else(|| Error::SpecialToken(t.to_owned()))
+        };
         let loc = id(&location(0))?;
         for k in 0..LOCATIONS {
             if id(&location(k))? != loc + k as u32 {
@@ -112,8 +126,10 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::from_json`].
     pub fn read(path: &Path) -> Result<Self> {
-        let json = std::fs::read(path)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let json = std::fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::from_json(&json)
     }
 
@@ -140,7 +156,12 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        Ok(self.inner.encode(text, false).map_err(Error::Tokenizer)?.get_ids().to_vec())
+        Ok(self
+            .inner
+            .encode(text, false)
+            .map_err(Error::Tokenizer)?
+            .get_ids()
+            .to_vec())
     }
 
     /// Text of ids, special tokens left out.
@@ -186,6 +207,9 @@ mod tests {
 
     #[test]
     fn a_foreign_tokenizer_is_refused() {
-        assert!(matches!(Tokenizer::from_json(b"{}"), Err(Error::Tokenizer(_))));
+        assert!(matches!(
+            Tokenizer::from_json(b"{}"),
+            Err(Error::Tokenizer(_))
+        ));
     }
 }

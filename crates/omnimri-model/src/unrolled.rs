@@ -83,14 +83,17 @@ impl Unrolled {
                 x.clone()
             };
             let mut f = step.fold.forward(space_to_depth(padded, FOLD));
-            let film = step.film.forward(pooled.clone()).reshape([n, 1, 1, 2 * self.channels]);
+            let film = step
+                .film
+                .forward(pooled.clone())
+                .reshape([n, 1, 1, 2 * self.channels]);
             let scale = film.clone().slice([0..n, 0..1, 0..1, 0..self.channels]);
             let shift = film.slice([0..n, 0..1, 0..1, self.channels..2 * self.channels]);
             for block in &step.blocks {
                 f = block.forward_modulated(f, Some((scale.clone(), shift.clone())));
             }
-            let update = depth_to_space(step.unfold.forward(relu(f)), FOLD)
-                .slice([0..n, 0..h, 0..w, 0..2]);
+            let update =
+                depth_to_space(step.unfold.forward(relu(f)), FOLD).slice([0..n, 0..h, 0..w, 0..2]);
             x = x + update;
             let weight = step.consistency.val().clamp(0.0, 1.0).reshape([1, 1, 1, 1]);
             x = x.clone() - op.residual(x) * weight;

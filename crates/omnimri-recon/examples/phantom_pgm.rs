@@ -14,7 +14,11 @@ fn write(path: &Path, image: &[f32], n_y: usize, n_x: usize) -> Result<(), Box<d
     sorted.sort_by(f32::total_cmp);
     let top = sorted[sorted.len() * 997 / 1000].max(1e-9);
     let mut bytes = format!("P5\n{n_x} {n_y}\n255\n").into_bytes();
-    bytes.extend(image.iter().map(|v| (v / top * 255.0).clamp(0.0, 255.0) as u8));
+    bytes.extend(
+        image
+            .iter()
+            .map(|v| (v / top * 255.0).clamp(0.0, 255.0) as u8),
+    );
     Ok(std::fs::write(path, bytes)?)
 }
 
@@ -36,13 +40,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         let head = slice(&spec, Cut::axial(spec.slice_offset_mm(), 1.2), 192, 192)?;
         let image = render(&head, &Sequence::t1_post());
         let took = start.elapsed();
-        eprintln!("seed {seed}: {took:?} {:?}", spec.lesion.as_ref().map(|l| l.kind));
+        eprintln!(
+            "seed {seed}: {took:?} {:?}",
+            spec.lesion.as_ref().map(|l| l.kind)
+        );
         write(&out.join(format!("random_{seed}.pgm")), &image, 192, 192)?;
         let spec = demo::demo_head(seed);
-        for (plane, offset_mm) in
-            [(Plane::Axial, 9.0), (Plane::Coronal, 10.0), (Plane::Sagittal, 2.0), (Plane::Axial, 40.0)]
-        {
-            let cut = Cut { plane, offset_mm, pixel_mm: 0.9, supersampling: 3 };
+        for (plane, offset_mm) in [
+            (Plane::Axial, 9.0),
+            (Plane::Coronal, 10.0),
+            (Plane::Sagittal, 2.0),
+            (Plane::Axial, 40.0),
+        ] {
+            let cut = Cut {
+                plane,
+                offset_mm,
+                pixel_mm: 0.9,
+                supersampling: 3,
+            };
             let head = slice(&spec, cut, 256, 256)?;
             for (name, sequence) in contrasts {
                 let file = format!("demo_{seed}_{}_{offset_mm}_{name}.pgm", plane.name());

@@ -22,19 +22,43 @@ const MAX_COILS: usize = 512;
 /// [`Error::OutOfRange`], [`Error::Size`], [`Error::NotFinite`] or [`Error::NoSignal`].
 pub fn validate(kspace: &KSpace) -> Result<()> {
     let range = |what, found: usize, max: usize, hint| match found {
-        n if n == 0 || n > max => {
-            Err(Error::OutOfRange { what, min: 1.0, max: max as f64, found: n as f64, hint })
-        }
+        n if n == 0 || n > max => Err(Error::OutOfRange {
+            what,
+            min: 1.0,
+            max: max as f64,
+            found: n as f64,
+            hint,
+        }),
         _ => Ok(()),
     };
-    range("coils", kspace.n_coils, MAX_COILS, "the coil axis comes first; name the axes with --axes coil,x,y")?;
-    range("matrix rows", kspace.n_y, MAX_AXIS, "check the order of the axes")?;
-    range("matrix columns", kspace.n_x, MAX_AXIS, "check the order of the axes")?;
+    range(
+        "coils",
+        kspace.n_coils,
+        MAX_COILS,
+        "the coil axis comes first; name the axes with --axes coil,x,y",
+    )?;
+    range(
+        "matrix rows",
+        kspace.n_y,
+        MAX_AXIS,
+        "check the order of the axes",
+    )?;
+    range(
+        "matrix columns",
+        kspace.n_x,
+        MAX_AXIS,
+        "check the order of the axes",
+    )?;
     // Cannot overflow: at most 512 * 16384 * 16384.
     let n_pixels = kspace.n_y * kspace.n_x;
     let size = |what, expected, found, hint| match found == expected {
         true => Ok(()),
-        false => Err(Error::Size { what, expected, found, hint }),
+        false => Err(Error::Size {
+            what,
+            expected,
+            found,
+            hint,
+        }),
     };
     size(
         "k-space",
@@ -42,16 +66,29 @@ pub fn validate(kspace: &KSpace) -> Result<()> {
         kspace.samples.len(),
         "samples must be [coil][y][x]",
     )?;
-    size("sampling mask", n_pixels, kspace.mask.len(), "the mask must be [y][x] of the same matrix")?;
-    let not_finite = kspace.samples.iter().filter(|v| !(v.re.is_finite() && v.im.is_finite())).count();
+    size(
+        "sampling mask",
+        n_pixels,
+        kspace.mask.len(),
+        "the mask must be [y][x] of the same matrix",
+    )?;
+    let not_finite = kspace
+        .samples
+        .iter()
+        .filter(|v| !(v.re.is_finite() && v.im.is_finite()))
+        .count();
     if not_finite > 0 {
         return Err(Error::NotFinite { found: not_finite });
     }
     if !kspace.mask.contains(&true) {
-        return Err(Error::NoSignal { found: "a mask without a single sample" });
+        return Err(Error::NoSignal {
+            found: "a mask without a single sample",
+        });
     }
     if measured_energy(kspace) == 0.0 {
-        return Err(Error::NoSignal { found: "only zeros where the mask says measured" });
+        return Err(Error::NoSignal {
+            found: "only zeros where the mask says measured",
+        });
     }
     Ok(())
 }
@@ -63,7 +100,10 @@ pub fn measured_energy(kspace: &KSpace) -> f64 {
         .par_chunks(kspace.n_y * kspace.n_x)
         .map(|coil| {
             let pairs = coil.iter().zip(&kspace.mask);
-            pairs.filter(|(_, m)| **m).map(|(v, _)| f64::from(v.norm_sqr())).sum()
+            pairs
+                .filter(|(_, m)| **m)
+                .map(|(v, _)| f64::from(v.norm_sqr()))
+                .sum()
         })
         .collect();
     coils.iter().sum()
@@ -93,8 +133,15 @@ impl CalibrationArea {
             let right = (cx..n_x).take_while(|&x| row[x]).count();
             cx - left..cx + right
         };
-        let meet = |a: &Range<usize>, b: Range<usize>| a.start.max(b.start)..a.end.min(b.end).max(cx);
-        let mut best = (0, Self { y: cy..cy, x: cx..cx });
+        let meet =
+            |a: &Range<usize>, b: Range<usize>| a.start.max(b.start)..a.end.min(b.end).max(cx);
+        let mut best = (
+            0,
+            Self {
+                y: cy..cy,
+                x: cx..cx,
+            },
+        );
         let mut above = run(cy);
         for y0 in (0..=cy).rev() {
             above = meet(&above, run(y0));
@@ -110,7 +157,13 @@ impl CalibrationArea {
                 let area = (y1 + 1 - y0).min(max_extent) * columns.len().min(max_extent);
                 // Of equal areas the one with the longer run after the cap, so that full lines stay whole.
                 if area > best.0 {
-                    best = (area, Self { y: y0..y1 + 1, x: columns.clone() });
+                    best = (
+                        area,
+                        Self {
+                            y: y0..y1 + 1,
+                            x: columns.clone(),
+                        },
+                    );
                 }
             }
         }
@@ -118,10 +171,15 @@ impl CalibrationArea {
             if r.len() <= max_extent {
                 return r;
             }
-            let start = centre.saturating_sub(max_extent / 2).clamp(r.start, r.end - max_extent);
+            let start = centre
+                .saturating_sub(max_extent / 2)
+                .clamp(r.start, r.end - max_extent);
             start..start + max_extent
         };
-        Self { y: cut(best.1.y, cy), x: cut(best.1.x, cx) }
+        Self {
+            y: cut(best.1.y, cy),
+            x: cut(best.1.x, cx),
+        }
     }
 
     /// True if both extents reach `extent`.
@@ -163,10 +221,13 @@ pub fn noise_variance(kspace: &KSpace) -> f64 {
         }
     }
     // The median of an exponentially distributed energy is ln 2 of its mean.
-    let medians = shells.iter_mut().filter(|s| s.len() >= MIN_SAMPLES).map(|s| {
-        let middle = s.len() / 2;
-        f64::from(*s.select_nth_unstable_by(middle, f32::total_cmp).1) / std::f64::consts::LN_2
-    });
+    let medians = shells
+        .iter_mut()
+        .filter(|s| s.len() >= MIN_SAMPLES)
+        .map(|s| {
+            let middle = s.len() / 2;
+            f64::from(*s.select_nth_unstable_by(middle, f32::total_cmp).1) / std::f64::consts::LN_2
+        });
     let lowest = medians.fold(f64::INFINITY, f64::min);
     if lowest.is_finite() { lowest } else { 0.0 }
 }
@@ -187,7 +248,10 @@ impl Whitening {
         if n_coils == 0 || noise.len() % n_coils != 0 || n_samples < n_coils {
             return Err(Error::Noise { n_coils, n_samples });
         }
-        let found = noise.iter().filter(|v| !(v.re.is_finite() && v.im.is_finite())).count();
+        let found = noise
+            .iter()
+            .filter(|v| !(v.re.is_finite() && v.im.is_finite()))
+            .count();
         if found > 0 {
             return Err(Error::NotFinite { found });
         }
@@ -196,8 +260,11 @@ impl Whitening {
         let mut covariance = vec![Complex64::default(); n_coils * n_coils];
         for a in 0..n_coils {
             for b in 0..=a {
-                let sum: Complex64 =
-                    rows[a].iter().zip(rows[b]).map(|(p, q)| wide(p) * wide(q).conj()).sum();
+                let sum: Complex64 = rows[a]
+                    .iter()
+                    .zip(rows[b])
+                    .map(|(p, q)| wide(p) * wide(q).conj())
+                    .sum();
                 covariance[a * n_coils + b] = sum / n_samples as f64;
                 covariance[b * n_coils + a] = sum.conj() / n_samples as f64;
             }
@@ -223,17 +290,20 @@ fn mix_coils(m: &Lower, data: &mut [Complex32]) {
     for a in (0..m.n).rev() {
         let (before, rest) = data.split_at_mut(a * n);
         let own = m.narrow(a, a);
-        rest[..n].par_chunks_mut(8192).enumerate().for_each(|(chunk, out)| {
-            for v in out.iter_mut() {
-                *v *= own;
-            }
-            for b in 0..a {
-                let weight = m.narrow(a, b);
-                for (v, w) in out.iter_mut().zip(&before[b * n + chunk * 8192..]) {
-                    *v += weight * w;
+        rest[..n]
+            .par_chunks_mut(8192)
+            .enumerate()
+            .for_each(|(chunk, out)| {
+                for v in out.iter_mut() {
+                    *v *= own;
                 }
-            }
-        });
+                for b in 0..a {
+                    let weight = m.narrow(a, b);
+                    for (v, w) in out.iter_mut().zip(&before[b * n + chunk * 8192..]) {
+                        *v += weight * w;
+                    }
+                }
+            });
     }
 }
 
@@ -253,13 +323,20 @@ mod tests {
         assert_eq!(lines.x, 40..53);
         assert_eq!(lines.y.len(), 24);
         assert!(lines.y.contains(&50));
-        let block = area(64, 70, |y, x| (20..44).contains(&y) && (30..41).contains(&x) || (y + x) % 9 == 0);
+        let block = area(64, 70, |y, x| {
+            (20..44).contains(&y) && (30..41).contains(&x) || (y + x) % 9 == 0
+        });
         assert_eq!((block.y, block.x), (20..44, 30..41));
         // A single fully sampled line is no reason to give up the block.
-        let cross = area(200, 200, |y, x| y == 100 || (95..106).contains(&y) && (95..106).contains(&x));
+        let cross = area(200, 200, |y, x| {
+            y == 100 || (95..106).contains(&y) && (95..106).contains(&x)
+        });
         assert_eq!((cross.y.len(), cross.x.len()), (11, 11));
         assert!(!area(20, 20, |_, x| x % 2 == 1).at_least(1));
-        assert_eq!(area(7, 9, |_, _| true), CalibrationArea { y: 0..7, x: 0..9 });
+        assert_eq!(
+            area(7, 9, |_, _| true),
+            CalibrationArea { y: 0..7, x: 0..9 }
+        );
     }
 
     #[test]
@@ -287,9 +364,18 @@ mod tests {
     #[test]
     fn bad_noise_scans_are_refused() {
         let dead = vec![Complex32::default(); 200];
-        assert!(matches!(Whitening::from_noise_scan(&dead, 2), Err(Error::Noise { .. })));
-        assert!(matches!(Whitening::from_noise_scan(&dead[..3], 2), Err(Error::Noise { .. })));
-        assert!(matches!(Whitening::from_noise_scan(&dead, 0), Err(Error::Noise { .. })));
+        assert!(matches!(
+            Whitening::from_noise_scan(&dead, 2),
+            Err(Error::Noise { .. })
+        ));
+        assert!(matches!(
+            Whitening::from_noise_scan(&dead[..3], 2),
+            Err(Error::Noise { .. })
+        ));
+        assert!(matches!(
+            Whitening::from_noise_scan(&dead, 0),
+            Err(Error::Noise { .. })
+        ));
     }
 
     #[test]
@@ -308,13 +394,40 @@ mod tests {
             change(&mut k);
             validate(&k).unwrap_err()
         };
-        assert!(matches!(broken(|k| k.n_coils = 0), Error::OutOfRange { what: "coils", .. }));
-        assert!(matches!(broken(|k| k.n_x = usize::MAX), Error::OutOfRange { .. }));
-        assert!(matches!(broken(|k| k.n_y = 6), Error::Size { what: "k-space", .. }));
-        assert!(matches!(broken(|k| drop(k.mask.pop())), Error::Size { what: "sampling mask", .. }));
-        assert!(matches!(broken(|k| k.samples[3].im = f32::NAN), Error::NotFinite { found: 1 }));
-        assert!(matches!(broken(|k| k.mask.fill(false)), Error::NoSignal { .. }));
-        assert!(matches!(broken(|k| k.samples.fill(Complex32::default())), Error::NoSignal { .. }));
+        assert!(matches!(
+            broken(|k| k.n_coils = 0),
+            Error::OutOfRange { what: "coils", .. }
+        ));
+        assert!(matches!(
+            broken(|k| k.n_x = usize::MAX),
+            Error::OutOfRange { .. }
+        ));
+        assert!(matches!(
+            broken(|k| k.n_y = 6),
+            Error::Size {
+                what: "k-space",
+                ..
+            }
+        ));
+        assert!(matches!(
+            broken(|k| drop(k.mask.pop())),
+            Error::Size {
+                what: "sampling mask",
+                ..
+            }
+        ));
+        assert!(matches!(
+            broken(|k| k.samples[3].im = f32::NAN),
+            Error::NotFinite { found: 1 }
+        ));
+        assert!(matches!(
+            broken(|k| k.mask.fill(false)),
+            Error::NoSignal { .. }
+        ));
+        assert!(matches!(
+            broken(|k| k.samples.fill(Complex32::default())),
+            Error::NoSignal { .. }
+        ));
     }
 
     #[test]
@@ -323,7 +436,14 @@ mod tests {
         let mut samples = random_array(2 * n_y * n_x, 8);
         // Uniform in a square of half width 1: variance 2/3; far larger signal in the centre.
         samples[50 * n_x + 45] *= 1e4;
-        let kspace = KSpace { samples, n_coils: 2, n_y, n_x, mask: vec![true; n_y * n_x], warnings: vec![] };
+        let kspace = KSpace {
+            samples,
+            n_coils: 2,
+            n_y,
+            n_x,
+            mask: vec![true; n_y * n_x],
+            warnings: vec![],
+        };
         let found = noise_variance(&kspace);
         assert!((0.5..1.2).contains(&found), "{found}");
     }

@@ -27,7 +27,13 @@ impl CoilMaps {
     /// The map of a single coil: one everywhere.
     pub fn single(n_y: usize, n_x: usize) -> Self {
         let n = n_y * n_x;
-        Self { maps: vec![Complex32::ONE; n], n_coils: 1, n_y, n_x, support: vec![true; n] }
+        Self {
+            maps: vec![Complex32::ONE; n],
+            n_coils: 1,
+            n_y,
+            n_x,
+            support: vec![true; n],
+        }
     }
 
     /// From a unit vector and a strength in 0 to 1 a pixel, `[y][x][coil]` and `[y][x]`; support where strength is positive.
@@ -41,13 +47,20 @@ impl CoilMaps {
         let n = n_y * n_x;
         let mut maps = vec![Complex32::default(); n_coils * n];
         maps.par_chunks_mut(n).enumerate().for_each(|(coil, map)| {
-            for ((out, pixel), &inside) in map.iter_mut().zip(pixels.chunks(n_coils)).zip(&support) {
+            for ((out, pixel), &inside) in map.iter_mut().zip(pixels.chunks(n_coils)).zip(&support)
+            {
                 if inside {
                     *out = pixel[coil];
                 }
             }
         });
-        Self { maps, n_coils, n_y, n_x, support }
+        Self {
+            maps,
+            n_coils,
+            n_y,
+            n_x,
+            support,
+        }
     }
 
     /// Part of the pixels inside the support.
@@ -62,13 +75,22 @@ impl CoilMaps {
 ///
 /// # Shapes
 /// - `images`: `[coil][y][x]`
-pub fn walsh(images: &[Complex32], n_coils: usize, n_y: usize, n_x: usize, radius: usize) -> CoilMaps {
+pub fn walsh(
+    images: &[Complex32],
+    n_coils: usize,
+    n_y: usize,
+    n_x: usize,
+    radius: usize,
+) -> CoilMaps {
     let n = n_y * n_x;
     let reference = strongest_combination(images, n_coils, n);
     let mut pixels = vec![Complex32::default(); n * n_coils];
     let mut energy = vec![0.0f32; n];
-    pixels.par_chunks_mut(n_x * n_coils).zip(energy.par_chunks_mut(n_x)).enumerate().for_each(
-        |(y, (row, energy))| {
+    pixels
+        .par_chunks_mut(n_x * n_coils)
+        .zip(energy.par_chunks_mut(n_x))
+        .enumerate()
+        .for_each(|(y, (row, energy))| {
             let (y0, y1) = (y.saturating_sub(radius), (y + radius + 1).min(n_y));
             // Covariance summed over the box's rows, a column each; then a running sum along x.
             let columns: Vec<Vec<Complex32>> = (0..n_x)
@@ -92,8 +114,7 @@ pub fn walsh(images: &[Complex32], n_coils: usize, n_y: usize, n_x: usize, radiu
                     v.copy_from_slice(&reference);
                 }
             }
-        },
-    );
+        });
     // Five per cent of a high percentile of the magnitude separates head from air.
     let mut sorted = energy.clone();
     let high = (n * 98 / 100).min(n - 1);
@@ -128,9 +149,15 @@ pub(crate) fn strongest_combination(
     n: usize,
 ) -> Vec<Complex32> {
     // A power of two keeps the scale exact and the sum away from overflow.
-    let peak = images.iter().map(|v| v.norm_sqr()).fold(0.0, f32::max).max(f32::MIN_POSITIVE);
-    let sum: Vec<Complex32> =
-        covariance(images, n_coils, n, 0..n).iter().map(|v| v / (peak * n as f32)).collect();
+    let peak = images
+        .iter()
+        .map(|v| v.norm_sqr())
+        .fold(0.0, f32::max)
+        .max(f32::MIN_POSITIVE);
+    let sum: Vec<Complex32> = covariance(images, n_coils, n, 0..n)
+        .iter()
+        .map(|v| v / (peak * n as f32))
+        .collect();
     let mut v = vec![Complex32::new(1.0 / (n_coils as f32).sqrt(), 0.0); n_coils];
     dominant(&sum, &mut v, 100);
     v
@@ -138,7 +165,11 @@ pub(crate) fn strongest_combination(
 
 /// Turns a coil vector so that its product with the reference combination is real and positive.
 pub(crate) fn align_phase(vector: &mut [Complex32], reference: &[Complex32]) {
-    let dot: Complex32 = reference.iter().zip(vector.iter()).map(|(r, v)| r.conj() * v).sum();
+    let dot: Complex32 = reference
+        .iter()
+        .zip(vector.iter())
+        .map(|(r, v)| r.conj() * v)
+        .sum();
     let norm = dot.norm();
     if norm > 0.0 {
         let turn = dot.conj() / norm;
@@ -160,10 +191,14 @@ pub fn low_resolution_images(kspace: &KSpace, area: &CalibrationArea) -> Vec<Com
         0.5 + 0.5 * (std::f32::consts::PI * at).cos()
     };
     let mut images = vec![Complex32::default(); kspace.samples.len()];
-    for (out, coil) in images.chunks_mut(n_y * n_x).zip(kspace.samples.chunks(n_y * n_x)) {
+    for (out, coil) in images
+        .chunks_mut(n_y * n_x)
+        .zip(kspace.samples.chunks(n_y * n_x))
+    {
         for y in area.y.clone() {
             for x in area.x.clone() {
-                out[y * n_x + x] = coil[y * n_x + x] * (hann(y, &area.y, n_y) * hann(x, &area.x, n_x));
+                out[y * n_x + x] =
+                    coil[y * n_x + x] * (hann(y, &area.y, n_y) * hann(x, &area.x, n_x));
             }
         }
     }
@@ -180,7 +215,9 @@ pub(crate) mod tests {
         let n = maps.n_y * maps.n_x;
         (0..n)
             .map(|p| {
-                let sum: f32 = (0..maps.n_coils).map(|c| maps.maps[c * n + p].norm_sqr()).sum();
+                let sum: f32 = (0..maps.n_coils)
+                    .map(|c| maps.maps[c * n + p].norm_sqr())
+                    .sum();
                 (sum - f32::from(u8::from(maps.support[p]))).abs()
             })
             .fold(0.0, f32::max)
@@ -202,9 +239,13 @@ pub(crate) mod tests {
         assert!(normalisation_error(&maps) < 1e-5);
         assert_eq!(maps.coverage(), 1.0);
         for p in 0..n {
-            let rss = (0..n_coils).map(|c| images[c * n + p].norm_sqr()).sum::<f32>().sqrt();
-            let fit: Complex32 =
-                (0..n_coils).map(|c| maps.maps[c * n + p].conj() * images[c * n + p]).sum();
+            let rss = (0..n_coils)
+                .map(|c| images[c * n + p].norm_sqr())
+                .sum::<f32>()
+                .sqrt();
+            let fit: Complex32 = (0..n_coils)
+                .map(|c| maps.maps[c * n + p].conj() * images[c * n + p])
+                .sum();
             assert!(fit.norm() / rss > 0.999);
         }
     }

@@ -34,13 +34,17 @@ pub enum Error {
         hint: &'static str,
     },
     /// NaN or infinite samples.
-    #[error("k-space: expected finite samples, found {found} NaN or infinite; remove or repair them first")]
+    #[error(
+        "k-space: expected finite samples, found {found} NaN or infinite; remove or repair them first"
+    )]
     NotFinite {
         /// How many samples are not finite.
         found: usize,
     },
     /// Nothing was measured.
-    #[error("k-space: expected measured samples, found {found}; check the mask and the order of the axes")]
+    #[error(
+        "k-space: expected measured samples, found {found}; check the mask and the order of the axes"
+    )]
     NoSignal {
         /// What was found instead, in words.
         found: &'static str,

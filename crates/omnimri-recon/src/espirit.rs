@@ -29,7 +29,12 @@ pub struct EspiritOptions {
 
 impl Default for EspiritOptions {
     fn default() -> Self {
-        Self { kernel: 6, max_calibration: 24, signal_threshold: 1e-3, crop: 0.8 }
+        Self {
+            kernel: 6,
+            max_calibration: 24,
+            signal_threshold: 1e-3,
+            crop: 0.8,
+        }
     }
 }
 
@@ -57,24 +62,41 @@ pub fn espirit(
     options: &EspiritOptions,
 ) -> Result<CoilMaps> {
     let (a_y, a_x) = (area.y.len(), area.x.len());
-    let refused =
-        || Error::NoCalibration { expected: MIN_CALIBRATION, found_y: a_y, found_x: a_x };
+    let refused = || Error::NoCalibration {
+        expected: MIN_CALIBRATION,
+        found_y: a_y,
+        found_x: a_x,
+    };
     if !area.at_least(MIN_CALIBRATION) {
         return Err(refused());
     }
     let samples = area.crop(kspace);
     // A patch of more than half the area leaves too few positions to span the signal space.
     let extent = |a: usize| options.kernel.clamp(2, (a / 2 + 1).max(2));
-    let patch = Patch { k_y: extent(a_y), k_x: extent(a_x), n_coils: kspace.n_coils };
+    let patch = Patch {
+        k_y: extent(a_y),
+        k_x: extent(a_x),
+        n_coils: kspace.n_coils,
+    };
     let covariance = patch_covariance(&samples, patch, a_y, a_x).ok_or_else(refused)?;
     let threshold = options.signal_threshold;
     let eigen = hermitian_eigen(covariance, patch.len(), |values| {
-        values.iter().take_while(|v| **v > threshold * values[0]).count()
+        values
+            .iter()
+            .take_while(|v| **v > threshold * values[0])
+            .count()
     })
     .ok_or_else(refused)?;
     let shifts = projector_by_shift(&eigen.vectors, patch);
     let reference = strongest_combination(&samples, kspace.n_coils, a_y * a_x);
-    Ok(maps_from_shifts(&shifts, patch, &reference, kspace.n_y, kspace.n_x, options.crop))
+    Ok(maps_from_shifts(
+        &shifts,
+        patch,
+        &reference,
+        kspace.n_y,
+        kspace.n_x,
+        options.crop,
+    ))
 }
 
 /// `sum over positions of p p^H` of all patches, scaled to unit trace; `None` without signal.
@@ -127,7 +149,10 @@ fn dot(a: &[Complex32], b: &[Complex32]) -> Complex64 {
                 sums[1][i] += a.im * b.re - a.re * b.im;
             }
         }
-        total += Complex64::new(sums[0].iter().sum::<f32>().into(), sums[1].iter().sum::<f32>().into());
+        total += Complex64::new(
+            sums[0].iter().sum::<f32>().into(),
+            sums[1].iter().sum::<f32>().into(),
+        );
     }
     total
 }
@@ -138,7 +163,11 @@ fn projector_by_shift(vectors: &[Vec<Complex64>], patch: Patch) -> Vec<Vec<Compl
     let block = patch.k_y * patch.k_x;
     let narrow: Vec<Vec<Complex32>> = vectors
         .iter()
-        .map(|v| v.iter().map(|c| Complex32::new(c.re as f32, c.im as f32)).collect())
+        .map(|v| {
+            v.iter()
+                .map(|c| Complex32::new(c.re as f32, c.im as f32))
+                .collect()
+        })
         .collect();
     let width = 2 * patch.k_x - 1;
     pairs(patch.n_coils)
@@ -146,7 +175,10 @@ fn projector_by_shift(vectors: &[Vec<Complex64>], patch: Patch) -> Vec<Vec<Compl
         .map(|(a, b)| {
             let mut kernel = vec![Complex32::default(); (2 * patch.k_y - 1) * width];
             for v in &narrow {
-                let (va, vb) = (&v[a * block..(a + 1) * block], &v[b * block..(b + 1) * block]);
+                let (va, vb) = (
+                    &v[a * block..(a + 1) * block],
+                    &v[b * block..(b + 1) * block],
+                );
                 for (i, p) in va.iter().enumerate() {
                     let (iy, ix) = (i / patch.k_x, i % patch.k_x);
                     for jy in 0..patch.k_y {
@@ -167,7 +199,9 @@ fn projector_by_shift(vectors: &[Vec<Complex64>], patch: Patch) -> Vec<Vec<Compl
 
 /// Coil pairs `(a, b)`, `b <= a`.
 fn pairs(n_coils: usize) -> Vec<(usize, usize)> {
-    (0..n_coils).flat_map(|a| (0..=a).map(move |b| (a, b))).collect()
+    (0..n_coils)
+        .flat_map(|a| (0..=a).map(move |b| (a, b)))
+        .collect()
 }
 
 /// `exp(2 pi i d (q - n / 2) / n)` for shifts `d` from `1 - k` to `k - 1`, `[q][d]`.
@@ -197,8 +231,11 @@ fn maps_from_shifts(
     let pairs = pairs(n_coils);
     let mut pixels = vec![Complex32::default(); n_y * n_x * n_coils];
     let mut support = vec![false; n_y * n_x];
-    pixels.par_chunks_mut(n_x * n_coils).zip(support.par_chunks_mut(n_x)).enumerate().for_each(
-        |(y, (row, support))| {
+    pixels
+        .par_chunks_mut(n_x * n_coils)
+        .zip(support.par_chunks_mut(n_x))
+        .enumerate()
+        .for_each(|(y, (row, support))| {
             // The kernels along y are done once a row, those along x a pixel.
             let py = &phases_y[y * width_y..(y + 1) * width_y];
             let lines: Vec<Vec<Complex32>> = shifts
@@ -233,8 +270,7 @@ fn maps_from_shifts(
                 align_phase(pixel, reference);
                 v.copy_from_slice(pixel);
             }
-        },
-    );
+        });
     CoilMaps::from_pixels(&pixels, support, n_coils, n_y, n_x)
 }
 
@@ -251,16 +287,29 @@ mod tests {
         let n = n_y * n_x;
         let image: Vec<f32> = (0..n)
             .map(|p| {
-                let (y, x) = ((p / n_x) as f32 / n_y as f32 - 0.5, (p % n_x) as f32 / n_x as f32 - 0.5);
+                let (y, x) = (
+                    (p / n_x) as f32 / n_y as f32 - 0.5,
+                    (p % n_x) as f32 / n_x as f32 - 0.5,
+                );
                 let inside = y * y + x * x * 1.3 < 0.15;
                 f32::from(u8::from(inside)) * (1.0 + 0.5 * (31.0 * y).sin() * (23.0 * x).cos())
             })
             .collect();
-        let mut samples: Vec<Complex32> =
-            truth.maps.iter().enumerate().map(|(i, s)| s * image[i % n]).collect();
+        let mut samples: Vec<Complex32> = truth
+            .maps
+            .iter()
+            .enumerate()
+            .map(|(i, s)| s * image[i % n])
+            .collect();
         fft2(&mut samples, n_y, n_x);
-        let kspace =
-            KSpace { samples, n_coils, n_y, n_x, mask: vec![true; n], warnings: Vec::new() };
+        let kspace = KSpace {
+            samples,
+            n_coils,
+            n_y,
+            n_x,
+            mask: vec![true; n],
+            warnings: Vec::new(),
+        };
         (kspace, truth, image)
     }
 
@@ -275,28 +324,40 @@ mod tests {
             let mut covered = 0;
             let inside: Vec<usize> = (0..n).filter(|&p| image[p] > 0.2).collect();
             for &p in &inside {
-                let fit: Complex32 =
-                    (0..n_coils).map(|c| maps.maps[c * n + p].conj() * truth.maps[c * n + p]).sum();
+                let fit: Complex32 = (0..n_coils)
+                    .map(|c| maps.maps[c * n + p].conj() * truth.maps[c * n + p])
+                    .sum();
                 covered += usize::from(fit.norm() > 0.99);
             }
-            assert!(covered * 100 > inside.len() * 98, "{covered} of {}", inside.len());
+            assert!(
+                covered * 100 > inside.len() * 98,
+                "{covered} of {}",
+                inside.len()
+            );
         }
     }
 
     #[test]
     fn a_short_area_is_used_and_a_tiny_one_refused() {
         let (kspace, truth, image) = scene(6, 64, 61);
-        let seven = CalibrationArea { y: 20..44, x: 27..34 };
+        let seven = CalibrationArea {
+            y: 20..44,
+            x: 27..34,
+        };
         let maps = espirit(&kspace, &seven, &EspiritOptions::default()).unwrap();
         let n = 64 * 61;
         let inside: Vec<usize> = (0..n).filter(|&p| image[p] > 0.2).collect();
         let good = inside.iter().filter(|&&p| {
-            let fit: Complex32 =
-                (0..6).map(|c| maps.maps[c * n + p].conj() * truth.maps[c * n + p]).sum();
+            let fit: Complex32 = (0..6)
+                .map(|c| maps.maps[c * n + p].conj() * truth.maps[c * n + p])
+                .sum();
             fit.norm() > 0.95
         });
         assert!(good.count() * 100 > inside.len() * 80);
-        let tiny = CalibrationArea { y: 20..44, x: 30..32 };
+        let tiny = CalibrationArea {
+            y: 20..44,
+            x: 30..32,
+        };
         let error = espirit(&kspace, &tiny, &EspiritOptions::default()).unwrap_err();
         assert!(matches!(error, Error::NoCalibration { found_x: 2, .. }));
     }

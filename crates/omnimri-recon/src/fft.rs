@@ -18,7 +18,10 @@ const COLUMN_BLOCK: usize = 16;
 static PLANNER: LazyLock<Mutex<FftPlanner<f32>>> = LazyLock::new(|| Mutex::new(FftPlanner::new()));
 
 fn plan(n: usize, direction: rustfft::FftDirection) -> Arc<dyn Fft<f32>> {
-    PLANNER.lock().unwrap_or_else(PoisonError::into_inner).plan_fft(n, direction)
+    PLANNER
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .plan_fft(n, direction)
 }
 
 /// Transforms of one line length, both ways.
@@ -38,7 +41,11 @@ impl Axis {
     }
 
     fn fft(&self, inverse: bool) -> &dyn Fft<f32> {
-        if inverse { self.inverse.as_ref() } else { self.forward.as_ref() }
+        if inverse {
+            self.inverse.as_ref()
+        } else {
+            self.forward.as_ref()
+        }
     }
 }
 
@@ -62,7 +69,10 @@ impl CentredFft {
     /// # Panics
     /// If an axis has length zero.
     pub fn new(shape: &[usize]) -> Self {
-        assert!(shape.iter().all(|&n| n > 0), "an axis to transform has no samples: {shape:?}");
+        assert!(
+            shape.iter().all(|&n| n > 0),
+            "an axis to transform has no samples: {shape:?}"
+        );
         Self {
             axes: shape.iter().map(|&n| Axis::new(n)).collect(),
             count: shape.iter().product(),
@@ -105,7 +115,11 @@ impl CentredFft {
     }
 
     fn transform_axis(&self, data: &mut [Complex32], axis: usize, inverse: bool) {
-        assert!(data.len().is_multiple_of(self.count), "array does not fit {:?}", self.shape());
+        assert!(
+            data.len().is_multiple_of(self.count),
+            "array does not fit {:?}",
+            self.shape()
+        );
         let n = self.axes[axis].n;
         if n == 1 || data.is_empty() {
             return;
@@ -115,9 +129,11 @@ impl CentredFft {
         if inner == 1 {
             // About 16 ki samples a task: enough work to be worth handing out.
             let lines = (16_384 / n).max(1);
-            data.par_chunks_mut(lines * n).for_each(|chunk| centred_lines(chunk, fft));
+            data.par_chunks_mut(lines * n)
+                .for_each(|chunk| centred_lines(chunk, fft));
         } else if data.len() / (n * inner) >= rayon::current_num_threads() {
-            data.par_chunks_mut(n * inner).for_each(|chunk| columns_in_place(chunk, inner, fft));
+            data.par_chunks_mut(n * inner)
+                .for_each(|chunk| columns_in_place(chunk, inner, fft));
         } else {
             for chunk in data.chunks_mut(n * inner) {
                 columns_in_parallel(chunk, inner, fft);
@@ -181,13 +197,16 @@ fn columns_in_parallel(data: &mut [Complex32], inner: usize, fft: &dyn Fft<f32>)
             block
         })
         .collect();
-    data.par_chunks_mut(inner).with_min_len(32).enumerate().for_each(|(i, row)| {
-        for (v, block) in row.chunks_mut(COLUMN_BLOCK).zip(&blocks) {
-            for (j, v) in v.iter_mut().enumerate() {
-                *v = block[j * n + i];
+    data.par_chunks_mut(inner)
+        .with_min_len(32)
+        .enumerate()
+        .for_each(|(i, row)| {
+            for (v, block) in row.chunks_mut(COLUMN_BLOCK).zip(&blocks) {
+                for (j, v) in v.iter_mut().enumerate() {
+                    *v = block[j * n + i];
+                }
             }
-        }
-    });
+        });
 }
 
 /// Image to k-space over the last two axes, `[batch...][n_y][n_x]`.
@@ -216,7 +235,8 @@ mod tests {
             .map(|k| {
                 let sum: Complex64 = (0..n)
                     .map(|x| {
-                        let turns = ((k as i64 - centre) * (x as i64 - centre)).rem_euclid(n as i64);
+                        let turns =
+                            ((k as i64 - centre) * (x as i64 - centre)).rem_euclid(n as i64);
                         let angle = sign * std::f64::consts::TAU * turns as f64 / n as f64;
                         Complex64::new(line[x].re.into(), line[x].im.into())
                             * Complex64::from_polar(1.0, angle)
@@ -229,7 +249,10 @@ mod tests {
     }
 
     fn distance(a: &[Complex32], b: &[Complex32]) -> f32 {
-        a.iter().zip(b).map(|(a, b)| (a - b).norm()).fold(0.0, f32::max)
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| (a - b).norm())
+            .fold(0.0, f32::max)
     }
 
     #[test]
@@ -239,10 +262,16 @@ mod tests {
             let fft = CentredFft::new(&[n]);
             let mut out = line.clone();
             fft.forward(&mut out);
-            assert!(distance(&out, &naive(&line, false)) < 1e-5, "forward, n = {n}");
+            assert!(
+                distance(&out, &naive(&line, false)) < 1e-5,
+                "forward, n = {n}"
+            );
             let mut out = line.clone();
             fft.inverse(&mut out);
-            assert!(distance(&out, &naive(&line, true)) < 1e-5, "inverse, n = {n}");
+            assert!(
+                distance(&out, &naive(&line, true)) < 1e-5,
+                "inverse, n = {n}"
+            );
         }
     }
 
@@ -266,12 +295,21 @@ mod tests {
 
     #[test]
     fn two_and_three_axes_with_a_batch_equal_the_naive_sum() {
-        for shape in [vec![7, 13], vec![16, 33], vec![1, 5], vec![3, 8, 7], vec![5, 1, 18]] {
+        for shape in [
+            vec![7, 13],
+            vec![16, 33],
+            vec![1, 5],
+            vec![3, 8, 7],
+            vec![5, 1, 18],
+        ] {
             for batch in [1, 5] {
                 let data = random_array(batch * shape.iter().product::<usize>(), 3);
                 let mut out = data.clone();
                 CentredFft::new(&shape).forward(&mut out);
-                assert!(distance(&out, &naive_nd(&data, &shape)) < 1e-5, "{shape:?} x {batch}");
+                assert!(
+                    distance(&out, &naive_nd(&data, &shape)) < 1e-5,
+                    "{shape:?} x {batch}"
+                );
             }
         }
     }

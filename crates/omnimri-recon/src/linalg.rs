@@ -24,9 +24,14 @@ impl Lower {
         let mut out = vec![Complex64::default(); n * n];
         for column in 0..n {
             for row in column..n {
-                let start = if row == column { Complex64::ONE } else { Complex64::ZERO };
-                let sum: Complex64 =
-                    (column..row).map(|k| self.entries[row * n + k] * out[k * n + column]).sum();
+                let start = if row == column {
+                    Complex64::ONE
+                } else {
+                    Complex64::ZERO
+                };
+                let sum: Complex64 = (column..row)
+                    .map(|k| self.entries[row * n + k] * out[k * n + column])
+                    .sum();
                 out[row * n + column] = (start - sum) / self.entries[row * n + row];
             }
         }
@@ -40,8 +45,9 @@ pub(crate) fn cholesky(a: &[Complex64], n: usize) -> Option<Lower> {
     let floor = 1e-12 * (0..n).map(|i| a[i * n + i].re).fold(0.0, f64::max);
     for row in 0..n {
         for column in 0..=row {
-            let dot: Complex64 =
-                (0..column).map(|k| l[row * n + k] * l[column * n + k].conj()).sum();
+            let dot: Complex64 = (0..column)
+                .map(|k| l[row * n + k] * l[column * n + k].conj())
+                .sum();
             let rest = a[row * n + column] - dot;
             l[row * n + column] = if row == column {
                 // Written so that NaN fails too.
@@ -114,7 +120,11 @@ fn tridiagonalise(a: &mut [Complex64], n: usize) -> Tridiagonal {
         let m = n - k - 1;
         let mut v: Vec<Complex64> = (k + 1..n).map(|i| a[i * n + k]).collect();
         let norm = v.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
-        let phase = if v[0].norm() > 0.0 { v[0] / v[0].norm() } else { Complex64::ONE };
+        let phase = if v[0].norm() > 0.0 {
+            v[0] / v[0].norm()
+        } else {
+            Complex64::ONE
+        };
         // The reflection maps the column to -phase * norm in its first place.
         let below = if m > 1 { -phase * norm } else { v[0] };
         if m > 1 && norm > 0.0 {
@@ -129,7 +139,11 @@ fn tridiagonalise(a: &mut [Complex64], n: usize) -> Tridiagonal {
         }
         reflectors.push(v);
         off[k] = below.norm();
-        let turn = if off[k] > 0.0 { below / off[k] } else { Complex64::ONE };
+        let turn = if off[k] > 0.0 {
+            below / off[k]
+        } else {
+            Complex64::ONE
+        };
         phases[k + 1] = phases[k] * turn;
     }
     let diagonal = (0..n).map(|i| a[i * n + i].re).collect();
@@ -140,7 +154,14 @@ fn tridiagonalise(a: &mut [Complex64], n: usize) -> Tridiagonal {
 fn reflect(a: &mut [Complex64], n: usize, first: usize, v: &[Complex64]) {
     let row = |i: usize| (first + i) * n + first..(first + i + 1) * n;
     let mut p: Vec<Complex64> = (0..v.len())
-        .map(|i| a[row(i)].iter().zip(v).map(|(a, v)| a * v).sum::<Complex64>() * 2.0)
+        .map(|i| {
+            a[row(i)]
+                .iter()
+                .zip(v)
+                .map(|(a, v)| a * v)
+                .sum::<Complex64>()
+                * 2.0
+        })
         .collect();
     let half: Complex64 = v.iter().zip(&p).map(|(v, p)| v.conj() * p).sum();
     for (p, v) in p.iter_mut().zip(v) {
@@ -213,7 +234,11 @@ fn implicit_ql(d: &mut [f64], e: &mut [f64], zt: &mut [f64], n: usize) -> Option
 
 /// Largest eigenvalue and its unit eigenvector of a Hermitian positive semidefinite `[c][c]`, by power iteration from
 /// `vector`, which is replaced. Zero where the matrix is zero.
-pub(crate) fn dominant(matrix: &[Complex32], vector: &mut [Complex32], max_iterations: usize) -> f32 {
+pub(crate) fn dominant(
+    matrix: &[Complex32],
+    vector: &mut [Complex32],
+    max_iterations: usize,
+) -> f32 {
     let n = vector.len();
     let mut next = vec![Complex32::default(); n];
     let mut value = 0.0;
@@ -252,7 +277,9 @@ mod tests {
             let v = b[i * rank + k];
             Complex64::new(v.re.into(), v.im.into())
         };
-        (0..n * n).map(|e| (0..rank).map(|k| at(e / n, k) * at(e % n, k).conj()).sum()).collect()
+        (0..n * n)
+            .map(|e| (0..rank).map(|k| at(e / n, k) * at(e % n, k).conj()).sum())
+            .collect()
     }
 
     #[test]
@@ -267,7 +294,10 @@ mod tests {
             for (i, u) in eigen.vectors.iter().enumerate() {
                 for row in 0..n {
                     let product: Complex64 = (0..n).map(|k| a[row * n + k] * u[k]).sum();
-                    assert!((product - u[row] * eigen.values[i]).norm() < 1e-9 * trace, "n = {n}");
+                    assert!(
+                        (product - u[row] * eigen.values[i]).norm() < 1e-9 * trace,
+                        "n = {n}"
+                    );
                 }
                 for (j, w) in eigen.vectors.iter().enumerate() {
                     let dot: Complex64 = u.iter().zip(w).map(|(a, b)| a.conj() * b).sum();
@@ -294,7 +324,10 @@ mod tests {
     #[test]
     fn power_iteration_finds_the_largest() {
         let a = gram(6, 6, 3);
-        let narrow: Vec<_> = a.iter().map(|v| Complex32::new(v.re as f32, v.im as f32)).collect();
+        let narrow: Vec<_> = a
+            .iter()
+            .map(|v| Complex32::new(v.re as f32, v.im as f32))
+            .collect();
         let largest = hermitian_eigen(a, 6, |_| 0).unwrap().values[0];
         let mut v = vec![Complex32::ONE; 6];
         let found = dominant(&narrow, &mut v, 500);
@@ -312,11 +345,13 @@ mod tests {
         let inverse = l.inverse();
         for i in 0..5 {
             for j in 0..5 {
-                let product: Complex64 =
-                    (0..5).map(|k| l.entries[i * 5 + k] * l.entries[j * 5 + k].conj()).sum();
+                let product: Complex64 = (0..5)
+                    .map(|k| l.entries[i * 5 + k] * l.entries[j * 5 + k].conj())
+                    .sum();
                 assert!((product - a[i * 5 + j]).norm() < 1e-12);
-                let unit: Complex64 =
-                    (0..5).map(|k| l.entries[i * 5 + k] * inverse.entries[k * 5 + j]).sum();
+                let unit: Complex64 = (0..5)
+                    .map(|k| l.entries[i * 5 + k] * inverse.entries[k * 5 + j])
+                    .sum();
                 assert!((unit - f64::from(u8::from(i == j))).norm() < 1e-12);
             }
         }

@@ -34,8 +34,15 @@ pub trait LinearOperator: Sync {
     where
         Self: Sized,
     {
-        assert_eq!(first.range(), self.domain(), "operators do not fit each other");
-        Composition { outer: self, inner: first }
+        assert_eq!(
+            first.range(),
+            self.domain(),
+            "operators do not fit each other"
+        );
+        Composition {
+            outer: self,
+            inner: first,
+        }
     }
 }
 
@@ -64,7 +71,8 @@ impl<A: LinearOperator, B: LinearOperator> LinearOperator for Composition<A, B> 
     }
 
     fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
-        self.inner.adjoint(&self.outer.normal(&self.inner.forward(u)))
+        self.inner
+            .adjoint(&self.outer.normal(&self.inner.forward(u)))
     }
 }
 
@@ -148,7 +156,12 @@ impl CartesianSenseOp {
         }
         let fft = CentredFft::new(&[maps.n_y, maps.n_x]);
         let varies = Varies::of(&mask, maps.n_x);
-        Ok(Self { maps, mask, fft, varies })
+        Ok(Self {
+            maps,
+            mask,
+            fft,
+            varies,
+        })
     }
 
     /// The coil maps.
@@ -164,11 +177,13 @@ impl CartesianSenseOp {
     /// `S_c u` for every coil, `[n_coils][n_y][n_x]`.
     pub fn coil_images(&self, u: &[Complex32]) -> Vec<Complex32> {
         let mut out = vec![Complex32::default(); self.maps.maps.len()];
-        out.par_chunks_mut(u.len()).zip(self.maps.maps.par_chunks(u.len())).for_each(|(out, map)| {
-            for ((out, map), u) in out.iter_mut().zip(map).zip(u) {
-                *out = map * u;
-            }
-        });
+        out.par_chunks_mut(u.len())
+            .zip(self.maps.maps.par_chunks(u.len()))
+            .for_each(|(out, map)| {
+                for ((out, map), u) in out.iter_mut().zip(map).zip(u) {
+                    *out = map * u;
+                }
+            });
         out
     }
 
@@ -177,16 +192,20 @@ impl CartesianSenseOp {
         let n = self.mask.len();
         let mut out = vec![Complex32::default(); n];
         // Fixed chunks of pixels; coils are summed in their order.
-        out.par_chunks_mut(4096).enumerate().for_each(|(chunk, out)| {
-            for coil in 0..self.maps.n_coils {
-                let first = coil * n + chunk * 4096;
-                let range = first..first + out.len();
-                let pairs = coil_images[range.clone()].iter().zip(&self.maps.maps[range]);
-                for (out, (v, map)) in out.iter_mut().zip(pairs) {
-                    *out += map.conj() * v;
+        out.par_chunks_mut(4096)
+            .enumerate()
+            .for_each(|(chunk, out)| {
+                for coil in 0..self.maps.n_coils {
+                    let first = coil * n + chunk * 4096;
+                    let range = first..first + out.len();
+                    let pairs = coil_images[range.clone()]
+                        .iter()
+                        .zip(&self.maps.maps[range]);
+                    for (out, (v, map)) in out.iter_mut().zip(pairs) {
+                        *out += map.conj() * v;
+                    }
                 }
-            }
-        });
+            });
         out
     }
 
@@ -274,14 +293,32 @@ pub(crate) mod tests {
         let u = random_array(op.domain().iter().product(), seed);
         let v = random_array(op.range().iter().product(), seed + 1);
         let (a_u, ah_v) = (op.forward(&u), op.adjoint(&v));
-        assert_eq!(a_u.len(), v.len(), "forward does not have the shape of the range");
-        assert_eq!(ah_v.len(), u.len(), "adjoint does not have the shape of the domain");
+        assert_eq!(
+            a_u.len(),
+            v.len(),
+            "forward does not have the shape of the range"
+        );
+        assert_eq!(
+            ah_v.len(),
+            u.len(),
+            "adjoint does not have the shape of the domain"
+        );
         let (left, right) = (inner(&a_u, &v), inner(&u, &ah_v));
         let scale = (inner(&a_u, &a_u).re * inner(&v, &v).re).sqrt().max(1e-12);
-        assert!((left - right).norm() / scale < 1e-5, "{left} against {right}");
+        assert!(
+            (left - right).norm() / scale < 1e-5,
+            "{left} against {right}"
+        );
         let (normal, composed) = (op.normal(&u), op.adjoint(&a_u));
-        let worst = normal.iter().zip(&composed).map(|(a, b)| (a - b).norm()).fold(0.0, f32::max);
-        assert!(worst < 1e-4, "normal differs from adjoint after forward by {worst}");
+        let worst = normal
+            .iter()
+            .zip(&composed)
+            .map(|(a, b)| (a - b).norm())
+            .fold(0.0, f32::max);
+        assert!(
+            worst < 1e-4,
+            "normal differs from adjoint after forward by {worst}"
+        );
     }
 
     fn random_maps(n_coils: usize, n_y: usize, n_x: usize) -> CoilMaps {
@@ -297,8 +334,12 @@ pub(crate) mod tests {
     #[test]
     fn sense_operator_is_adjoint_for_every_kind_of_mask() {
         for (n_coils, n_y, n_x) in [(3, 13, 14), (1, 16, 7), (5, 31, 33), (2, 100, 101)] {
-            let masks: [fn(usize, usize) -> bool; 4] =
-                [|_, x| x % 3 == 0, |y, _| y % 2 == 1, |y, x| (y * 7 + x * 3) % 5 < 2, |_, _| true];
+            let masks: [fn(usize, usize) -> bool; 4] = [
+                |_, x| x % 3 == 0,
+                |y, _| y % 2 == 1,
+                |y, x| (y * 7 + x * 3) % 5 < 2,
+                |_, _| true,
+            ];
             for keep in masks {
                 let mask = (0..n_y * n_x).map(|i| keep(i / n_x, i % n_x)).collect();
                 let op = CartesianSenseOp::new(random_maps(n_coils, n_y, n_x), mask).unwrap();
@@ -338,6 +379,13 @@ pub(crate) mod tests {
     #[test]
     fn a_mask_of_another_matrix_is_refused() {
         let error = CartesianSenseOp::new(random_maps(2, 5, 7), vec![true; 36]).unwrap_err();
-        assert!(matches!(error, Error::Size { expected: 35, found: 36, .. }));
+        assert!(matches!(
+            error,
+            Error::Size {
+                expected: 35,
+                found: 36,
+                ..
+            }
+        ));
     }
 }

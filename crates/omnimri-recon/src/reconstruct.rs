@@ -54,8 +54,12 @@ impl FromStr for Method {
             return Ok(method);
         }
         Err(match name {
-            "grappa" | "l1-wavelet" | "tv" => Error::MethodNotBuilt { found: name.to_owned() },
-            _ => Error::UnknownMethod { found: name.to_owned() },
+            "grappa" | "l1-wavelet" | "tv" => Error::MethodNotBuilt {
+                found: name.to_owned(),
+            },
+            _ => Error::UnknownMethod {
+                found: name.to_owned(),
+            },
         })
     }
 }
@@ -105,7 +109,11 @@ pub struct ReconOptions {
 impl Default for ReconOptions {
     fn default() -> Self {
         let sense = SenseOptions::default();
-        Self { lambda: sense.lambda, max_iterations: sense.max_iterations, noise: None }
+        Self {
+            lambda: sense.lambda,
+            max_iterations: sense.max_iterations,
+            noise: None,
+        }
     }
 }
 
@@ -179,7 +187,13 @@ impl Reconstructor for Sense {
                 kspace.n_coils
             ));
         }
-        Ok(finished(kspace, image, self.name(), Some(setup.iterations), warnings))
+        Ok(finished(
+            kspace,
+            image,
+            self.name(),
+            Some(setup.iterations),
+            warnings,
+        ))
     }
 }
 
@@ -240,11 +254,15 @@ pub fn reconstruct(
     options: &ReconOptions,
 ) -> Result<Reconstruction> {
     validate(kspace)?;
-    let sense = Sense { options: options.clone() };
+    let sense = Sense {
+        options: options.clone(),
+    };
     match method {
         Method::ZeroFilled => ZeroFilled.reconstruct(kspace),
         Method::Sense => sense.reconstruct(kspace),
-        Method::Omnimri => Err(Error::NeedsModel { found: method.name() }),
+        Method::Omnimri => Err(Error::NeedsModel {
+            found: method.name(),
+        }),
         Method::Auto => {
             let (chosen, why) = choose(kspace);
             let result = match chosen {

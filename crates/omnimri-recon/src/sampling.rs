@@ -30,7 +30,11 @@ pub struct SamplingMask {
 impl SamplingMask {
     /// Everything measured.
     pub fn full(n_y: usize, n_x: usize) -> Self {
-        Self { mask: vec![true; n_y * n_x], n_y, n_x }
+        Self {
+            mask: vec![true; n_y * n_x],
+            n_y,
+            n_x,
+        }
     }
 
     /// Matrix size over measured samples.
@@ -43,7 +47,11 @@ impl SamplingMask {
             PhaseAxis::Y => lines[i / n_x],
             PhaseAxis::X => lines[i % n_x],
         };
-        Self { mask: (0..n_y * n_x).map(at).collect(), n_y, n_x }
+        Self {
+            mask: (0..n_y * n_x).map(at).collect(),
+            n_y,
+            n_x,
+        }
     }
 }
 
@@ -63,9 +71,23 @@ pub struct LinePattern {
 impl LinePattern {
     /// Checks the pattern against `n` lines; returns the number of lines to measure outside the centre.
     fn budget(&self, n: usize) -> Result<usize> {
-        let out_of_range = |what, min, max, found, hint| Err(Error::OutOfRange { what, min, max, found, hint });
+        let out_of_range = |what, min, max, found, hint| {
+            Err(Error::OutOfRange {
+                what,
+                min,
+                max,
+                found,
+                hint,
+            })
+        };
         if n == 0 {
-            return out_of_range("matrix", 1.0, f64::from(u32::MAX), 0.0, "a mask needs lines");
+            return out_of_range(
+                "matrix",
+                1.0,
+                f64::from(u32::MAX),
+                0.0,
+                "a mask needs lines",
+            );
         }
         if !(1.0..=n as f64).contains(&self.acceleration) {
             let hint = "use 1 for a full scan";
@@ -74,14 +96,22 @@ impl LinePattern {
         let total = (n as f64 / self.acceleration).round() as usize;
         if self.n_centre > total.max(1) {
             let (max, found) = (total as f64, self.n_centre as f64);
-            return out_of_range("centre lines", 0.0, max, found, "the centre alone exceeds the acceleration");
+            return out_of_range(
+                "centre lines",
+                0.0,
+                max,
+                found,
+                "the centre alone exceeds the acceleration",
+            );
         }
         Ok(total.saturating_sub(self.n_centre))
     }
 
     fn centre(&self, n: usize) -> Vec<bool> {
         let start = (n / 2).saturating_sub(self.n_centre / 2);
-        (0..n).map(|i| (start..start + self.n_centre).contains(&i)).collect()
+        (0..n)
+            .map(|i| (start..start + self.n_centre).contains(&i))
+            .collect()
     }
 }
 
@@ -90,7 +120,11 @@ impl LinePattern {
 /// # Errors
 /// [`Error::OutOfRange`] for an impossible acceleration or centre.
 pub fn equispaced(n_y: usize, n_x: usize, pattern: &LinePattern) -> Result<SamplingMask> {
-    let n = if pattern.axis == PhaseAxis::Y { n_y } else { n_x };
+    let n = if pattern.axis == PhaseAxis::Y {
+        n_y
+    } else {
+        n_x
+    };
     let outer = pattern.budget(n)?;
     let mut lines = pattern.centre(n);
     if outer > 0 {
@@ -112,7 +146,11 @@ pub fn equispaced(n_y: usize, n_x: usize, pattern: &LinePattern) -> Result<Sampl
 /// # Errors
 /// [`Error::OutOfRange`] for an impossible acceleration or centre.
 pub fn random_lines(n_y: usize, n_x: usize, pattern: &LinePattern) -> Result<SamplingMask> {
-    let n = if pattern.axis == PhaseAxis::Y { n_y } else { n_x };
+    let n = if pattern.axis == PhaseAxis::Y {
+        n_y
+    } else {
+        n_x
+    };
     let outer = pattern.budget(n)?;
     let mut lines = pattern.centre(n);
     let mut free: Vec<usize> = (0..n).filter(|&i| !lines[i]).collect();
@@ -183,7 +221,11 @@ pub fn variable_density(
             missing -= 1;
         }
     }
-    Ok(SamplingMask { mask: best, n_y, n_x })
+    Ok(SamplingMask {
+        mask: best,
+        n_y,
+        n_x,
+    })
 }
 
 /// Accepts points in turn unless one lies nearer than `spacing` times a growing function of the radius.
@@ -223,7 +265,12 @@ mod tests {
     use crate::calibration::CalibrationArea;
 
     fn pattern(axis: PhaseAxis) -> LinePattern {
-        LinePattern { axis, acceleration: 4.0, n_centre: 12, seed: 5 }
+        LinePattern {
+            axis,
+            acceleration: 4.0,
+            n_centre: 12,
+            seed: 5,
+        }
     }
 
     #[test]
@@ -231,7 +278,11 @@ mod tests {
         for make in [equispaced, random_lines] {
             for axis in [PhaseAxis::Y, PhaseAxis::X] {
                 let mask = make(150, 161, &pattern(axis)).unwrap();
-                assert!((mask.acceleration() - 4.0).abs() < 0.4, "{}", mask.acceleration());
+                assert!(
+                    (mask.acceleration() - 4.0).abs() < 0.4,
+                    "{}",
+                    mask.acceleration()
+                );
                 let area = CalibrationArea::find(&mask.mask, 150, 161, 200);
                 let (lines, readout) = match axis {
                     PhaseAxis::Y => (area.y, area.x.len() == 161),
@@ -250,7 +301,14 @@ mod tests {
         let area = CalibrationArea::find(&mask.mask, 90, 101, 24);
         assert!(area.at_least(15));
         let count = |from: usize, to: usize| {
-            (from..to).map(|y| mask.mask[y * 101..(y + 1) * 101].iter().filter(|m| **m).count()).sum::<usize>()
+            (from..to)
+                .map(|y| {
+                    mask.mask[y * 101..(y + 1) * 101]
+                        .iter()
+                        .filter(|m| **m)
+                        .count()
+                })
+                .sum::<usize>()
         };
         assert!(count(20, 35) > 2 * count(0, 15));
         assert_ne!(mask, variable_density(90, 101, 8.0, 15, 4).unwrap());
@@ -258,9 +316,21 @@ mod tests {
 
     #[test]
     fn impossible_patterns_are_refused() {
-        let bad = LinePattern { acceleration: 0.5, ..pattern(PhaseAxis::X) };
-        assert!(matches!(equispaced(9, 9, &bad), Err(Error::OutOfRange { what: "acceleration", .. })));
-        let bad = LinePattern { acceleration: f64::NAN, ..bad };
+        let bad = LinePattern {
+            acceleration: 0.5,
+            ..pattern(PhaseAxis::X)
+        };
+        assert!(matches!(
+            equispaced(9, 9, &bad),
+            Err(Error::OutOfRange {
+                what: "acceleration",
+                ..
+            })
+        ));
+        let bad = LinePattern {
+            acceleration: f64::NAN,
+            ..bad
+        };
         assert!(random_lines(9, 9, &bad).is_err());
         assert!(random_lines(20, 20, &pattern(PhaseAxis::X)).is_err());
         assert!(variable_density(10, 10, 50.0, 5, 1).is_err());

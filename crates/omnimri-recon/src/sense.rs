@@ -21,7 +21,12 @@ pub fn estimate_maps(kspace: &KSpace) -> Result<CoilMaps> {
         return Ok(CoilMaps::single(kspace.n_y, kspace.n_x));
     }
     let options = EspiritOptions::default();
-    let area = CalibrationArea::find(&kspace.mask, kspace.n_y, kspace.n_x, options.max_calibration);
+    let area = CalibrationArea::find(
+        &kspace.mask,
+        kspace.n_y,
+        kspace.n_x,
+        options.max_calibration,
+    );
     let maps = espirit(kspace, &area, &options)?;
     // A map that covers almost nothing would give a silently black image.
     if maps.coverage() < 0.005 {
@@ -47,7 +52,11 @@ pub struct SenseOptions {
 
 impl Default for SenseOptions {
     fn default() -> Self {
-        Self { lambda: None, max_iterations: 60, tolerance: 1e-4 }
+        Self {
+            lambda: None,
+            max_iterations: 60,
+            tolerance: 1e-4,
+        }
     }
 }
 
@@ -197,8 +206,16 @@ pub fn conjugate_gradient(
         current = next;
         iterations += 1;
     }
-    let residual = if start > 0.0 { (current / start).sqrt() } else { 0.0 };
-    Solution { x, iterations, residual }
+    let residual = if start > 0.0 {
+        (current / start).sqrt()
+    } else {
+        0.0
+    };
+    Solution {
+        x,
+        iterations,
+        residual,
+    }
 }
 
 fn energy(v: &[Complex32]) -> f64 {

@@ -10,13 +10,15 @@ use crate::fft::ifft2;
 /// Coil images of the measured samples, what was not measured taken as zero, `[coil][y][x]`.
 pub fn coil_images(kspace: &KSpace) -> Vec<Complex32> {
     let mut images = kspace.samples.clone();
-    images.par_chunks_mut(kspace.n_y * kspace.n_x).for_each(|coil| {
-        for (v, &measured) in coil.iter_mut().zip(&kspace.mask) {
-            if !measured {
-                *v = Complex32::default();
+    images
+        .par_chunks_mut(kspace.n_y * kspace.n_x)
+        .for_each(|coil| {
+            for (v, &measured) in coil.iter_mut().zip(&kspace.mask) {
+                if !measured {
+                    *v = Complex32::default();
+                }
             }
-        }
-    });
+        });
     ifft2(&mut images, kspace.n_y, kspace.n_x);
     images
 }
@@ -27,16 +29,18 @@ pub fn coil_images(kspace: &KSpace) -> Vec<Complex32> {
 /// - `coil_images`: `[coil][n_pixels]`
 pub fn root_sum_of_squares(coil_images: &[Complex32], n_pixels: usize) -> Vec<f32> {
     let mut out = vec![0.0f32; n_pixels];
-    out.par_chunks_mut(4096).enumerate().for_each(|(chunk, out)| {
-        for coil in coil_images.chunks(n_pixels) {
-            for (out, v) in out.iter_mut().zip(&coil[chunk * 4096..]) {
-                *out += v.norm_sqr();
+    out.par_chunks_mut(4096)
+        .enumerate()
+        .for_each(|(chunk, out)| {
+            for coil in coil_images.chunks(n_pixels) {
+                for (out, v) in out.iter_mut().zip(&coil[chunk * 4096..]) {
+                    *out += v.norm_sqr();
+                }
             }
-        }
-        for v in out {
-            *v = v.sqrt();
-        }
-    });
+            for v in out {
+                *v = v.sqrt();
+            }
+        });
     out
 }
 
@@ -74,8 +78,14 @@ mod tests {
         let images = random_array(n_coils * n_y * n_x, 2);
         let mut samples = images.clone();
         fft2(&mut samples, n_y, n_x);
-        let kspace =
-            KSpace { samples, n_coils, n_y, n_x, mask: vec![true; n_y * n_x], warnings: vec![] };
+        let kspace = KSpace {
+            samples,
+            n_coils,
+            n_y,
+            n_x,
+            mask: vec![true; n_y * n_x],
+            warnings: vec![],
+        };
         let back = coil_images(&kspace);
         assert!(images.iter().zip(&back).all(|(a, b)| (a - b).norm() < 1e-5));
         let rss = root_sum_of_squares(&back, n_y * n_x);
@@ -101,7 +111,9 @@ mod tests {
     #[test]
     fn adaptive_combination_keeps_the_magnitude_of_one_voxel_covariances() {
         let (n_y, n_x) = (16, 15);
-        let image: Vec<Complex32> = (0..240).map(|i| Complex32::new(1.0 + i as f32 / 240.0, 0.0)).collect();
+        let image: Vec<Complex32> = (0..240)
+            .map(|i| Complex32::new(1.0 + i as f32 / 240.0, 0.0))
+            .collect();
         let mut coils = image.clone();
         coils.extend(image.iter().map(|v| v * Complex32::new(0.0, 2.0)));
         let (combined, _) = adaptive_combination(&coils, 2, n_y, n_x);

@@ -26,7 +26,9 @@ struct Blend {
 
 impl ModuleMapper for Blend {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(new) = self.with.remove(&param.id) else { return param };
+        let Some(new) = self.with.remove(&param.id) else {
+            return param;
+        };
         let (id, tensor, mapper) = param.consume();
         let (shape, device) = (tensor.dims(), tensor.device());
         let Ok(mut values) = tensor.clone().into_data().try_into_vec::<f32>() else {
@@ -48,5 +50,8 @@ pub fn update(average: OmniMri, model: &OmniMri, step: u64) -> OmniMri {
     model.visit(&mut collect);
     let updates = (step / EVERY) as f32;
     let keep = ((1.0 + updates) / (10.0 + updates)).min(0.995);
-    average.map(&mut Blend { with: collect.0, keep })
+    average.map(&mut Blend {
+        with: collect.0,
+        keep,
+    })
 }

@@ -76,10 +76,13 @@ impl Pool {
     pub fn new(examples: Vec<Example>) -> Self {
         let mut sets: Vec<(DatasetId, Vec<((u8, u8), Vec<usize>)>)> = Vec::new();
         for (i, e) in examples.iter().enumerate() {
-            let at = sets.iter().position(|(id, _)| *id == e.dataset).unwrap_or_else(|| {
-                sets.push((e.dataset.clone(), Vec::new()));
-                sets.len() - 1
-            });
+            let at = sets
+                .iter()
+                .position(|(id, _)| *id == e.dataset)
+                .unwrap_or_else(|| {
+                    sets.push((e.dataset.clone(), Vec::new()));
+                    sets.len() - 1
+                });
             let key = (
                 e.classes.tumour.map_or(u8::MAX, |t| t as u8),
                 e.classes.cardiac.map_or(u8::MAX, |t| t as u8),
@@ -169,14 +172,20 @@ fn chosen_slices(rng: &mut ChaCha8Rng, depth: usize, n: usize) -> Vec<usize> {
     }
     let step = depth as f64 / n as f64;
     let offset = rng.random_range(0.0..step);
-    (0..n).map(|i| ((offset + i as f64 * step) as usize).min(depth - 1)).collect()
+    (0..n)
+        .map(|i| ((offset + i as f64 * step) as usize).min(depth - 1))
+        .collect()
 }
 
 /// Side of the network's square for an example.
 pub fn side_of(e: &Example) -> usize {
     // The native size decides, as when reading.
     let native = e.image.native_size;
-    if native.y.max(native.x) <= SMALL_CROP { SMALL_SIDE } else { SIDE }
+    if native.y.max(native.x) <= SMALL_CROP {
+        SMALL_SIDE
+    } else {
+        SIDE
+    }
 }
 
 /// What one example contributes: slices `[s, side, side, 3]` and the map each was sampled by.
@@ -215,8 +224,10 @@ pub fn sample(
     let range = [p[0], p[1]];
     let plane = |z: usize| {
         let n = h * w;
-        let scaled: Vec<f32> =
-            floats[z * n..(z + 1) * n].iter().map(|v| normalise(*v, range)).collect();
+        let scaled: Vec<f32> = floats[z * n..(z + 1) * n]
+            .iter()
+            .map(|v| normalise(*v, range))
+            .collect();
         let mut out = vec![0.0; side * side];
         resample(&scaled, (h, w), &affine, -1.0, &mut out, side, (0, 1));
         out
@@ -265,7 +276,11 @@ pub fn dense(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Opti
         .collect();
     let mut classes = ClassTargets::default();
     let mut out = DenseBatch {
-        slices: Slices { side, per_study: ingredient.slices, ..Slices::default() },
+        slices: Slices {
+            side,
+            per_study: ingredient.slices,
+            ..Slices::default()
+        },
         tasks,
         masks: Vec::new(),
         classes: ClassTargets::default(),
@@ -286,7 +301,11 @@ pub fn dense(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Opti
 fn common_tasks(examples: &[&Example]) -> Vec<MaskTask> {
     MaskTask::ALL
         .into_iter()
-        .filter(|t| examples.iter().all(|e| e.annotated.iter().any(|l| MaskTask::of(*l) == *t)))
+        .filter(|t| {
+            examples
+                .iter()
+                .all(|e| e.annotated.iter().any(|l| MaskTask::of(*l) == *t))
+        })
         .collect()
 }
 
@@ -311,8 +330,9 @@ pub fn mask_targets(
             if !slice.iter().any(|v| task.holds(*v)) {
                 continue;
             }
-            let share =
-                label_share(slice, (h, w), &sampled.affine, (side, grid), |v| task.holds(v));
+            let share = label_share(slice, (h, w), &sampled.affine, (side, grid), |v| {
+                task.holds(v)
+            });
             for (i, v) in share.into_iter().enumerate() {
                 out[i * tasks.len() + t] = v;
             }
@@ -325,7 +345,11 @@ pub fn mask_targets(
 pub fn classes(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Option<DenseBatch> {
     let mut rng = step_rng(seed, step);
     let mut out = DenseBatch {
-        slices: Slices { side: SIDE, per_study: 1, ..Slices::default() },
+        slices: Slices {
+            side: SIDE,
+            per_study: 1,
+            ..Slices::default()
+        },
         tasks: Vec::new(),
         masks: Vec::new(),
         classes: ClassTargets::default(),
@@ -342,7 +366,10 @@ pub fn classes(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Op
                 })?
                 .first()?;
             let strength = Some(Strength::of(e.classes.region));
-            (sample(&mut rng, e, SIDE, 1, strength).data, class_targets(e))
+            (
+                sample(&mut rng, e, SIDE, 1, strength).data,
+                class_targets(e),
+            )
         };
         out.slices.data.extend(data);
         out.slices.n += 1;
@@ -360,7 +387,11 @@ pub fn restore(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Op
     let drawn = pool.draw(&mut rng, &ingredient.sets, ingredient.batch, |_| true)?;
     let side = side_of(drawn[0]);
     let mut out = RestoreBatch {
-        slices: Slices { side, per_study: ingredient.slices, ..Slices::default() },
+        slices: Slices {
+            side,
+            per_study: ingredient.slices,
+            ..Slices::default()
+        },
         target: Vec::new(),
     };
     let middle = NEIGHBOURS / 2;
@@ -392,8 +423,14 @@ fn hide(rng: &mut ChaCha8Rng, image: &mut [f32], side: usize) {
             let hidden = rng.random_bool(0.35);
             for y in py..py + PATCH {
                 for x in px..px + PATCH {
-                    for v in &mut image[(y * side + x) * NEIGHBOURS..(y * side + x + 1) * NEIGHBOURS] {
-                        *v = if hidden { -1.0 } else { *v + noise * augment::gaussian(rng) };
+                    for v in
+                        &mut image[(y * side + x) * NEIGHBOURS..(y * side + x + 1) * NEIGHBOURS]
+                    {
+                        *v = if hidden {
+                            -1.0
+                        } else {
+                            *v + noise * augment::gaussian(rng)
+                        };
                     }
                 }
             }

@@ -8,7 +8,11 @@ use omnimri_model::CheckpointConfig;
 pub fn model_card(c: &CheckpointConfig) -> String {
     let mut s = String::new();
     let share_alike = c.licences.values().any(|l| l.contains("SA"));
-    let licence = if share_alike { "cc-by-sa-4.0" } else { "apache-2.0" };
+    let licence = if share_alike {
+        "cc-by-sa-4.0"
+    } else {
+        "apache-2.0"
+    };
     // Writing to a String cannot fail.
     let _ = writeln!(
         s,
@@ -30,7 +34,10 @@ pub fn model_card(c: &CheckpointConfig) -> String {
             "\nThe licence text of the original of `spine_lumbar` (MyoSegmenTUM) was not seen; see the data card."
         );
     }
-    let _ = writeln!(s, "\nOnly the train split of each set was used.\n\n## Stages\n");
+    let _ = writeln!(
+        s,
+        "\nOnly the train split of each set was used.\n\n## Stages\n"
+    );
     for line in &c.history {
         let _ = writeln!(s, "- {line}");
     }

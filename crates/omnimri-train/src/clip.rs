@@ -15,7 +15,10 @@ impl ModuleVisitor for SquaredNorm<'_> {
         if let Some(g) = self.grads.get::<D>(param.id)
             && let Ok(values) = g.into_data().try_into_vec::<f32>()
         {
-            self.sum += values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+            self.sum += values
+                .iter()
+                .map(|v| f64::from(*v) * f64::from(*v))
+                .sum::<f64>();
         }
     }
 }
@@ -39,7 +42,10 @@ pub fn global_norm(model: &OmniMri, grads: &mut GradientsParams, limit: f64) -> 
     model.visit(&mut norm);
     let norm = norm.sum.sqrt();
     if norm > limit && norm.is_finite() {
-        model.visit(&mut Scale { grads, by: limit / norm });
+        model.visit(&mut Scale {
+            grads,
+            by: limit / norm,
+        });
     }
     norm
 }

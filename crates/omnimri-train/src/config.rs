@@ -102,8 +102,14 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 6] =
-        [Self::Vision, Self::Dense, Self::Heads, Self::Connector, Self::Language, Self::Unrolled];
+    pub const ALL: [Self; 6] = [
+        Self::Vision,
+        Self::Dense,
+        Self::Heads,
+        Self::Connector,
+        Self::Language,
+        Self::Unrolled,
+    ];
 
     /// Name of the field of the model, the first part of its parameters' paths.
     pub const fn field(self) -> &'static str {
@@ -186,10 +192,14 @@ impl TrainConfig {
     /// # Errors
     /// If the file cannot be read, has unknown keys or impossible values.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.into(), source })?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|source| Error::ParseConfig { path: path.into(), source: Box::new(source) })?;
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+            path: path.into(),
+            source,
+        })?;
+        let config: Self = toml::from_str(&text).map_err(|source| Error::ParseConfig {
+            path: path.into(),
+            source: Box::new(source),
+        })?;
         config.validate()?;
         Ok(config)
     }
@@ -200,11 +210,19 @@ impl TrainConfig {
     /// [`Error::Config`] naming the key.
     pub fn validate(&self) -> Result<()> {
         let fail = |key: &'static str, expected: &'static str, found: String| {
-            Err(Error::Config { key, expected, found })
+            Err(Error::Config {
+                key,
+                expected,
+                found,
+            })
         };
         let rate = self.optimizer.learning_rate;
         if !(rate > 0.0 && rate < 1.0) {
-            return fail("optimizer.learning_rate", "between 0 and 1", rate.to_string());
+            return fail(
+                "optimizer.learning_rate",
+                "between 0 and 1",
+                rate.to_string(),
+            );
         }
         if self.steps == 0 {
             return fail("steps", "at least 1", "0".into());
@@ -224,7 +242,11 @@ impl TrainConfig {
             }
             if !i.kind.trains().iter().any(|p| self.learn.contains(p)) {
                 let found = format!("{:?}, which trains none of the parts that learn", i.kind);
-                return fail("mixture.kind", "a kind that trains a part of `learn`", found);
+                return fail(
+                    "mixture.kind",
+                    "a kind that trains a part of `learn`",
+                    found,
+                );
             }
             if let Some(set) = i.sets.iter().find(|s| !self.sets.contains(s)) {
                 return fail("mixture.sets", "names from `sets`", set.clone());

@@ -46,7 +46,12 @@ impl<'a> Drawer<'a> {
     /// A drawer for a run.
     pub fn new(config: &TrainConfig, pool: &'a Pool, tokenizer: &'a Tokenizer) -> Self {
         let train_vision_from_text = config.learn.contains(&Part::Vision);
-        Self { seed: config.seed, pool, tokenizer, train_vision_from_text }
+        Self {
+            seed: config.seed,
+            pool,
+            tokenizer,
+            train_vision_from_text,
+        }
     }
 
     /// The batch of a step.
@@ -65,7 +70,10 @@ impl<'a> Drawer<'a> {
                 text::batch(seed, step, pool, self.tokenizer, i)?.map(Batch::Text)
             }
         };
-        batch.ok_or_else(|| Error::NoExamples { kind: format!("{:?}", i.kind), sets: i.sets.clone() })
+        batch.ok_or_else(|| Error::NoExamples {
+            kind: format!("{:?}", i.kind),
+            sets: i.sets.clone(),
+        })
     }
 
     /// The loss of a batch; none if nothing in it has a target.

@@ -44,7 +44,9 @@ pub enum Error {
         found: String,
     },
     /// The data does not hold what a batch needs.
-    #[error("{kind}: no usable example in {sets:?} (is `data` the folder that holds the datasets?)")]
+    #[error(
+        "{kind}: no usable example in {sets:?} (is `data` the folder that holds the datasets?)"
+    )]
     NoExamples {
         /// Kind of batch.
         kind: String,
@@ -68,7 +70,9 @@ pub enum Error {
         found: usize,
     },
     /// The loss is no longer a number.
-    #[error("step {step}: the loss is {loss}; lower optimizer.learning_rate or look at the data of this step")]
+    #[error(
+        "step {step}: the loss is {loss}; lower optimizer.learning_rate or look at the data of this step"
+    )]
     Diverged {
         /// The step.
         step: u64,

@@ -17,10 +17,14 @@ pub fn write(config: &TrainConfig, state: &State, tokenizer: &Tokenizer) -> Resu
     let mut licences = BTreeMap::new();
     if let Some(start) = &config.start {
         let path = start.join("config.json");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| Error::Read { path: path.clone(), source })?;
-        let before: CheckpointConfig = serde_json::from_str(&text)
-            .map_err(|e| Error::Resume { path, problem: e.to_string() })?;
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let before: CheckpointConfig = serde_json::from_str(&text).map_err(|e| Error::Resume {
+            path,
+            problem: e.to_string(),
+        })?;
         history = before.history;
         licences = before.licences;
     }
@@ -46,6 +50,12 @@ pub fn write(config: &TrainConfig, state: &State, tokenizer: &Tokenizer) -> Resu
         history,
     };
     let card = crate::card::model_card(&checkpoint);
-    Checkpoint::write(&config.out.join("export"), &state.average, &checkpoint, tokenizer, &card)?;
+    Checkpoint::write(
+        &config.out.join("export"),
+        &state.average,
+        &checkpoint,
+        tokenizer,
+        &card,
+    )?;
     Ok(())
 }

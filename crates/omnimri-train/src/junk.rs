@@ -11,7 +11,10 @@ pub fn image(rng: &mut ChaCha8Rng, side: usize) -> Vec<f32> {
     let kind = rng.random_range(0..6);
     let level = rng.random_range(-1.0f32..1.5);
     let spread = rng.random_range(0.05f32..1.0);
-    let (ky, kx) = (rng.random_range(-0.6f32..0.6), rng.random_range(-0.6f32..0.6));
+    let (ky, kx) = (
+        rng.random_range(-0.6f32..0.6),
+        rng.random_range(-0.6f32..0.6),
+    );
     let shapes: Vec<[f32; 5]> = (0..rng.random_range(1..9))
         .map(|_| {
             let mut at = |lo: f32, hi: f32| rng.random_range(lo..hi) * side as f32;
@@ -24,7 +27,12 @@ pub fn image(rng: &mut ChaCha8Rng, side: usize) -> Vec<f32> {
         .map(|k| {
             let f = k as f32 / side as f32 * std::f32::consts::TAU * rng.random_range(0.3f32..1.5);
             let direction = rng.random_range(0.0..std::f32::consts::TAU);
-            [f * direction.sin(), f * direction.cos(), rng.random_range(0.0..6.28), 1.2 / k as f32]
+            [
+                f * direction.sin(),
+                f * direction.cos(),
+                rng.random_range(0.0..6.28),
+                1.2 / k as f32,
+            ]
         })
         .collect();
     let mut out = Vec::with_capacity(side * side * NEIGHBOURS);
@@ -37,7 +45,11 @@ pub fn image(rng: &mut ChaCha8Rng, side: usize) -> Vec<f32> {
                 2 => level + (ky * fy + kx * fx) / side as f32 * 2.0,
                 3 => level * 0.3 + spread * (ky * fy + kx * fx).sin(),
                 4 => shapes.iter().fold(-1.0, |v, s| {
-                    if (fy - s[0]).abs() < s[2] && (fx - s[1]).abs() < s[3] { s[4] } else { v }
+                    if (fy - s[0]).abs() < s[2] && (fx - s[1]).abs() < s[3] {
+                        s[4]
+                    } else {
+                        v
+                    }
                 }),
                 _ => {
                     let wave = |w: &[f32; 4]| w[3] * (w[0] * fy + w[1] * fx + w[2]).sin();

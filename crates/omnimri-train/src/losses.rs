@@ -72,7 +72,12 @@ mod tests {
         let device = Device::flex();
         let target = Tensor::<3>::from_data([[[1.0], [0.0], [1.0]]], &device);
         let good = Tensor::<3>::from_data([[[9.0], [-9.0], [9.0]]], &device);
-        assert!(masks(good.clone(), target).try_into_scalar::<f32>().unwrap() < 1e-2);
+        assert!(
+            masks(good.clone(), target)
+                .try_into_scalar::<f32>()
+                .unwrap()
+                < 1e-2
+        );
         let none = Tensor::<3>::zeros([1, 3, 1], &device);
         assert!(masks(-good.abs(), none).try_into_scalar::<f32>().unwrap() < 1e-2);
     }
@@ -82,7 +87,10 @@ mod tests {
         let device = Device::flex();
         let logits = Tensor::<2>::from_data([[0.0, 0.0], [5.0, -5.0]], &device);
         assert!(classes(logits.clone(), &[None, None]).is_none());
-        let one = classes(logits, &[Some(0), None]).unwrap().try_into_scalar::<f32>().unwrap();
+        let one = classes(logits, &[Some(0), None])
+            .unwrap()
+            .try_into_scalar::<f32>()
+            .unwrap();
         assert!((one - 2.0f32.ln()).abs() < 1e-5);
     }
 

@@ -16,7 +16,10 @@ pub struct Loss {
 
 impl Loss {
     fn new() -> LossSum {
-        LossSum { total: None, parts: Vec::new() }
+        LossSum {
+            total: None,
+            parts: Vec::new(),
+        }
     }
 }
 
@@ -70,7 +73,11 @@ pub fn dense(model: &OmniMri, batch: &DenseBatch, device: &Device) -> Option<Los
     if !batch.tasks.is_empty() {
         let logits = model.dense.masks(&seen.dense, &batch.tasks, None);
         let target = TensorData::new(batch.masks.clone(), logits.dims());
-        sum.add("mask", 1.0, Some(losses::masks(logits, Tensor::from_data(target, device))));
+        sum.add(
+            "mask",
+            1.0,
+            Some(losses::masks(logits, Tensor::from_data(target, device))),
+        );
     }
     add_classes(&mut sum, &seen.evidence.logits, &batch.classes);
     sum.finish()
@@ -78,10 +85,16 @@ pub fn dense(model: &OmniMri, batch: &DenseBatch, device: &Device) -> Option<Los
 
 /// Restoration of corrupted slices.
 pub fn restore(model: &OmniMri, batch: &RestoreBatch, device: &Device) -> Option<Loss> {
-    let pyramid = model.vision.forward(tensor(&batch.slices, device), batch.slices.per_study);
+    let pyramid = model
+        .vision
+        .forward(tensor(&batch.slices, device), batch.slices.per_study);
     let restored = model.dense.restore(&model.dense.forward(&pyramid));
     let target = TensorData::new(batch.target.clone(), restored.dims());
     let mut sum = Loss::new();
-    sum.add("restore", 1.0, Some(losses::l1(restored, Tensor::from_data(target, device))));
+    sum.add(
+        "restore",
+        1.0,
+        Some(losses::l1(restored, Tensor::from_data(target, device))),
+    );
     sum.finish()
 }

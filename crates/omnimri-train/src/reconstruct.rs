@@ -63,15 +63,23 @@ pub fn batch(seed: u64, step: u64, pool: &Pool, i: &Ingredient) -> Option<ReconB
     let mut rng = step_rng(seed, step);
     let drawn = pool.draw(&mut rng, &i.sets, i.batch, |e| e.image.size.z == 1)?;
     let seeds: Vec<u64> = drawn.iter().map(|_| rng.random()).collect();
-    let items: Vec<Acquisition> =
-        drawn.par_iter().zip(seeds).filter_map(|(e, s)| acquisition(e, s)).collect();
+    let items: Vec<Acquisition> = drawn
+        .par_iter()
+        .zip(seeds)
+        .filter_map(|(e, s)| acquisition(e, s))
+        .collect();
     (!items.is_empty()).then_some(ReconBatch { items })
 }
 
 /// Simulates one; none if the maps cannot be estimated (an empty image).
 fn acquisition(e: &Example, seed: u64) -> Option<Acquisition> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let strength = Strength { rotation_deg: 8.0, scale: 0.1, shift: 0.03, mirror: true };
+    let strength = Strength {
+        rotation_deg: 8.0,
+        scale: 0.1,
+        shift: 0.03,
+        mirror: true,
+    };
     let slices = sample(&mut rng, e, MATRIX, 1, Some(strength)).data;
     let phase = smooth_phase(&mut rng);
     let image: Vec<Complex32> = slices
@@ -85,7 +93,11 @@ fn acquisition(e: &Example, seed: u64) -> Option<Acquisition> {
     let n_coils = rng.random_range(4..=8);
     let maps = coil_maps_birdcage(n_coils, MATRIX, MATRIX, rng.random());
     let pattern = LinePattern {
-        axis: if rng.random_bool(0.5) { PhaseAxis::X } else { PhaseAxis::Y },
+        axis: if rng.random_bool(0.5) {
+            PhaseAxis::X
+        } else {
+            PhaseAxis::Y
+        },
         acceleration: rng.random_range(3.0..8.0),
         n_centre: rng.random_range(10..=16),
         seed: rng.random(),
@@ -98,9 +110,16 @@ fn acquisition(e: &Example, seed: u64) -> Option<Acquisition> {
     .ok()?;
     let noise = rng.random_range(0.002f32..0.02);
     let kspace = acquire(&image, &maps, &mask, noise, rng.random()).ok()?;
-    let options = SenseOptions { max_iterations: START_ITERATIONS, ..SenseOptions::default() };
+    let options = SenseOptions {
+        max_iterations: START_ITERATIONS,
+        ..SenseOptions::default()
+    };
     let setup = sense(&kspace, &options).ok()?;
-    let scale = setup.initial.iter().map(|c| c.norm()).fold(0.0f32, f32::max);
+    let scale = setup
+        .initial
+        .iter()
+        .map(|c| c.norm())
+        .fold(0.0f32, f32::max);
     if scale <= 0.0 {
         return None;
     }
@@ -114,14 +133,22 @@ fn acquisition(e: &Example, seed: u64) -> Option<Acquisition> {
     let truth = scaled(setup.operator.combine(&coil_images));
     let rhs = scaled(setup.operator.adjoint(&kspace.samples));
     let initial = scaled(setup.initial);
-    Some(Acquisition { op: Arc::new(setup.operator), rhs, initial, truth })
+    Some(Acquisition {
+        op: Arc::new(setup.operator),
+        rhs,
+        initial,
+        truth,
+    })
 }
 
 /// A smooth phase: a plane and a few slow waves, in radians.
 fn smooth_phase(rng: &mut ChaCha8Rng) -> impl Fn(usize, usize) -> f32 + use<> {
     let w: [f32; 7] = std::array::from_fn(|_| gaussian(rng) * 0.6);
     move |y, x| {
-        let (y, x) = (y as f32 / MATRIX as f32 - 0.5, x as f32 / MATRIX as f32 - 0.5);
+        let (y, x) = (
+            y as f32 / MATRIX as f32 - 0.5,
+            x as f32 / MATRIX as f32 - 0.5,
+        );
         let tau = std::f32::consts::TAU;
         w[0] * 3.0
             + w[1] * 2.0 * y
@@ -141,12 +168,21 @@ pub fn loss(model: &OmniMri, batch: &ReconBatch, device: &Device) -> Option<Loss
     let ops = batch.items.iter().map(|a| a.op.clone()).collect();
     let rhs: Vec<Vec<Complex32>> = batch.items.iter().map(|a| a.rhs.clone()).collect();
     let op = BatchSense::new(ops, &rhs, (MATRIX, MATRIX), device);
-    let slices: Vec<f32> =
-        batch.items.iter().flat_map(|a| magnitude_slice(&a.initial, (MATRIX, MATRIX))).collect();
+    let slices: Vec<f32> = batch
+        .items
+        .iter()
+        .flat_map(|a| magnitude_slice(&a.initial, (MATRIX, MATRIX)))
+        .collect();
     let inner = device.clone().inner();
     let slices = TensorData::new(slices, [n, SIDE, SIDE, NEIGHBOURS]);
-    let pooled = model.valid().see(Tensor::from_data(slices, &inner), 1).evidence.pooled;
-    let out = model.unrolled.forward(image(&|a| &a.initial), &op, Tensor::from_inner(pooled));
+    let pooled = model
+        .valid()
+        .see(Tensor::from_data(slices, &inner), 1)
+        .evidence
+        .pooled;
+    let out = model
+        .unrolled
+        .forward(image(&|a| &a.initial), &op, Tensor::from_inner(pooled));
     let truth = image(&|a| &a.truth);
     let total = losses::l1(out.clone(), truth.clone())
         + losses::l1(magnitude(out.clone()), magnitude(truth.clone()));
@@ -154,7 +190,10 @@ pub fn loss(model: &OmniMri, batch: &ReconBatch, device: &Device) -> Option<Loss
     let error = |x: Tensor<4>| value(&(magnitude(x) - magnitude(truth.clone())).square().mean());
     let start = error(image(&|a| &a.initial));
     let ratio = (error(out) / start.max(1e-12)).sqrt();
-    Some(Loss { parts: vec![("recon", value(&total)), ("error_ratio", ratio)], total })
+    Some(Loss {
+        parts: vec![("recon", value(&total)), ("error_ratio", ratio)],
+        total,
+    })
 }
 
 fn magnitude(x: Tensor<4>) -> Tensor<4> {

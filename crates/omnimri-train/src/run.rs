@@ -53,8 +53,10 @@ pub fn train(config: &TrainConfig, resume: bool) -> Result<Summary> {
 /// As [`train`].
 pub fn train_until(config: &TrainConfig, resume: bool, stop: u64) -> Result<Summary> {
     config.validate()?;
-    std::fs::create_dir_all(&config.out)
-        .map_err(|source| Error::Write { path: config.out.clone(), source })?;
+    std::fs::create_dir_all(&config.out).map_err(|source| Error::Write {
+        path: config.out.clone(),
+        source,
+    })?;
     write_config(config)?;
     let device = Device::flex().autodiff();
     let loaded = if config.sets.is_empty() {
@@ -120,18 +122,36 @@ fn begin(
     };
     state::materialise(&model, device)?;
     let average = model.valid();
-    let position =
-        Position { step: 0, seconds: 0.0, slices: 0, config: config.clone() };
-    let mut state = State { model, average, optimizer: optimizer(config), position };
+    let position = Position {
+        step: 0,
+        seconds: 0.0,
+        slices: 0,
+        config: config.clone(),
+    };
+    let mut state = State {
+        model,
+        average,
+        optimizer: optimizer(config),
+        position,
+    };
     if resume && state::exists(&config.out) {
-        let State { model, average, optimizer, .. } = state;
+        let State {
+            model,
+            average,
+            optimizer,
+            ..
+        } = state;
         state = State::load(&config.out, model, average, optimizer)?;
-        if state.position.config.seed != config.seed || state.position.config.model != config.model {
+        if state.position.config.seed != config.seed || state.position.config.model != config.model
+        {
             return Err(Error::Resume {
                 path: config.out.clone(),
                 problem: format!(
                     "the state is of model {} with seed {}, the configuration of model {} with seed {}",
-                    state.position.config.model, state.position.config.seed, config.model, config.seed
+                    state.position.config.model,
+                    state.position.config.seed,
+                    config.model,
+                    config.seed
                 ),
             });
         }
@@ -167,7 +187,11 @@ pub fn freeze(model: OmniMri, learn: &[Part]) -> Result<OmniMri> {
         })
         .sum();
     let found = tensors(&model).0;
-    if found == expected { Ok(model) } else { Err(Error::Freeze { expected, found }) }
+    if found == expected {
+        Ok(model)
+    } else {
+        Err(Error::Freeze { expected, found })
+    }
 }
 
 /// Tensors with gradients and tensors in all.
@@ -227,7 +251,10 @@ fn steps(
             let per_step = config.batches_per_step as u64;
             for draw in first * per_step..end * per_step {
                 // The other end hangs up when training stops early.
-                if send.send(drawer.draw(draw, ingredient(config, draw))).is_err() {
+                if send
+                    .send(drawer.draw(draw, ingredient(config, draw)))
+                    .is_err()
+                {
                     break;
                 }
             }
@@ -257,7 +284,12 @@ fn steps(
         }
         let loss = log.last;
         let p = &state.position;
-        Ok(Summary { steps: p.step, seconds: p.seconds, slices: p.slices, loss })
+        Ok(Summary {
+            steps: p.step,
+            seconds: p.seconds,
+            slices: p.slices,
+            loss,
+        })
     })
 }
 
@@ -284,7 +316,11 @@ fn one_step(
         });
     }
     let Some(total) = sum else { return Ok(()) };
-    let value = total.clone().inner().try_into_scalar::<f64>().unwrap_or(f64::NAN);
+    let value = total
+        .clone()
+        .inner()
+        .try_into_scalar::<f64>()
+        .unwrap_or(f64::NAN);
     if !value.is_finite() {
         return Err(Error::Diverged { step, loss: value });
     }
@@ -292,7 +328,9 @@ fn one_step(
     let norm = clip::global_norm(&state.model, &mut grads, config.optimizer.clip);
     if norm.is_finite() {
         let model = state.model.clone();
-        state.model = state.optimizer.step(config.learning_rate(step), model, grads);
+        state.model = state
+            .optimizer
+            .step(config.learning_rate(step), model, grads);
     }
     if step.is_multiple_of(average::EVERY) {
         state.average = average::update(state.average.clone(), &state.model, step);
@@ -319,9 +357,19 @@ impl Log {
             .create(true)
             .append(true)
             .open(&path)
-            .map_err(|source| Error::Write { path: path.clone(), source })?;
+            .map_err(|source| Error::Write {
+                path: path.clone(),
+                source,
+            })?;
         let sums = std::collections::BTreeMap::new();
-        Ok(Self { file, path, sums, since: Instant::now(), slices: 0, last: f64::NAN })
+        Ok(Self {
+            file,
+            path,
+            sums,
+            since: Instant::now(),
+            slices: 0,
+            last: f64::NAN,
+        })
     }
 
     fn add(&mut self, ingredient: &Ingredient, batch: &Batch, parts: &[(&'static str, f64)]) {
@@ -343,16 +391,26 @@ impl Log {
         let speed = self.slices as f64 / seconds.max(1e-9);
         let mean: serde_json::Map<String, serde_json::Value> = std::mem::take(&mut self.sums)
             .into_iter()
-            .map(|(k, (sum, n))| (k, serde_json::json!((sum / f64::from(n) * 1e4).round() / 1e4)))
+            .map(|(k, (sum, n))| {
+                (
+                    k,
+                    serde_json::json!((sum / f64::from(n) * 1e4).round() / 1e4),
+                )
+            })
             .collect();
-        let loss = mean.get("loss").and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN);
+        let loss = mean
+            .get("loss")
+            .and_then(serde_json::Value::as_f64)
+            .unwrap_or(f64::NAN);
         let p = &state.position;
         let line = serde_json::json!({
             "step": p.step, "seconds": p.seconds.round(), "slices": p.slices,
             "slices_per_s": (speed * 100.0).round() / 100.0, "learning_rate": rate, "mean": mean,
         });
-        writeln!(self.file, "{line}")
-            .map_err(|source| Error::Write { path: self.path.clone(), source })?;
+        writeln!(self.file, "{line}").map_err(|source| Error::Write {
+            path: self.path.clone(),
+            source,
+        })?;
         (self.since, self.slices, self.last) = (Instant::now(), 0, loss);
         Ok(format!("loss {loss:.3}, {speed:.1} slices/s"))
     }

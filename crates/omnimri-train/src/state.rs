@@ -43,7 +43,8 @@ fn folder(out: &Path) -> PathBuf {
 
 /// True if a state can be resumed.
 pub fn exists(out: &Path) -> bool {
-    folder(out).join("position.json").exists() || out.join("state.old").join("position.json").exists()
+    folder(out).join("position.json").exists()
+        || out.join("state.old").join("position.json").exists()
 }
 
 impl State {
@@ -67,12 +68,25 @@ impl State {
             }
         }
         std::fs::create_dir_all(&fresh).map_err(io(&fresh))?;
-        let (m, a, o) = (fresh.join("model.bpk"), fresh.join("average.bpk"), fresh.join("optim.bpk"));
-        self.model.clone().save_file(&m).map_err(|e| record(&m, e.to_string()))?;
-        self.average.clone().save_file(&a).map_err(|e| record(&a, e.to_string()))?;
-        self.optimizer.save(&o).map_err(|e| record(&o, e.to_string()))?;
+        let (m, a, o) = (
+            fresh.join("model.bpk"),
+            fresh.join("average.bpk"),
+            fresh.join("optim.bpk"),
+        );
+        self.model
+            .clone()
+            .save_file(&m)
+            .map_err(|e| record(&m, e.to_string()))?;
+        self.average
+            .clone()
+            .save_file(&a)
+            .map_err(|e| record(&a, e.to_string()))?;
+        self.optimizer
+            .save(&o)
+            .map_err(|e| record(&o, e.to_string()))?;
         let p = fresh.join("position.json");
-        let json = serde_json::to_string_pretty(&self.position).map_err(|e| record(&p, e.to_string()))?;
+        let json =
+            serde_json::to_string_pretty(&self.position).map_err(|e| record(&p, e.to_string()))?;
         std::fs::write(&p, json).map_err(io(&p))?;
         if target.exists() {
             std::fs::rename(&target, &old).map_err(io(&target))?;
@@ -95,20 +109,41 @@ impl State {
         optimizer: ModuleOptimizer,
     ) -> Result<Self> {
         let whole = folder(out);
-        let dir = if whole.join("position.json").exists() { whole } else { out.join("state.old") };
-        let fail = |problem: String| Error::Resume { path: dir.clone(), problem };
-        let text = std::fs::read_to_string(dir.join("position.json")).map_err(|e| fail(e.to_string()))?;
+        let dir = if whole.join("position.json").exists() {
+            whole
+        } else {
+            out.join("state.old")
+        };
+        let fail = |problem: String| Error::Resume {
+            path: dir.clone(),
+            problem,
+        };
+        let text =
+            std::fs::read_to_string(dir.join("position.json")).map_err(|e| fail(e.to_string()))?;
         let position: Position = serde_json::from_str(&text).map_err(|e| fail(e.to_string()))?;
-        let model = model.try_load_file(dir.join("model.bpk")).map_err(|e| fail(e.to_string()))?;
-        let average = average.try_load_file(dir.join("average.bpk")).map_err(|e| fail(e.to_string()))?;
-        let optimizer = optimizer.load(dir.join("optim.bpk")).map_err(|e| fail(e.to_string()))?;
-        Ok(Self { model, average, optimizer, position })
+        let model = model
+            .try_load_file(dir.join("model.bpk"))
+            .map_err(|e| fail(e.to_string()))?;
+        let average = average
+            .try_load_file(dir.join("average.bpk"))
+            .map_err(|e| fail(e.to_string()))?;
+        let optimizer = optimizer
+            .load(dir.join("optim.bpk"))
+            .map_err(|e| fail(e.to_string()))?;
+        Ok(Self {
+            model,
+            average,
+            optimizer,
+            position,
+        })
     }
 }
 
 /// Draws every lazy parameter now, in order, so that later random calls cannot change the weights.
 pub fn materialise(model: &OmniMri, device: &Device) -> Result<()> {
     let _ = model.clone().into_record();
-    device.sync().map_err(|e| omnimri_model::Error::Tensor(e.to_string()))?;
+    device
+        .sync()
+        .map_err(|e| omnimri_model::Error::Tensor(e.to_string()))?;
     Ok(())
 }

@@ -13,7 +13,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::augment::Strength;
-use crate::batch::{ClassTargets, DenseBatch, Slices, class_targets, mask_targets, sample, step_rng};
+use crate::batch::{
+    ClassTargets, DenseBatch, Slices, class_targets, mask_targets, sample, step_rng,
+};
 use crate::config::Ingredient;
 
 /// Matrix of the simulated slices.
@@ -59,7 +61,11 @@ pub fn example(seed: u64) -> Option<Example> {
             peak: high,
         },
         labels: Some(
-            phantom.lesion_mask.iter().map(|m| if *m { label.value() } else { 0 }).collect(),
+            phantom
+                .lesion_mask
+                .iter()
+                .map(|m| if *m { label.value() } else { 0 })
+                .collect(),
         ),
         annotated: vec![Label::Glioma, Label::Meningioma, Label::PituitaryTumour],
         classes: Classes {
@@ -91,7 +97,11 @@ pub fn batch(seed: u64, step: u64, i: &Ingredient) -> Option<DenseBatch> {
         })
         .collect();
     let mut out = DenseBatch {
-        slices: Slices { side: SIDE, per_study: 1, ..Slices::default() },
+        slices: Slices {
+            side: SIDE,
+            per_study: 1,
+            ..Slices::default()
+        },
         tasks,
         masks: Vec::new(),
         classes: ClassTargets::default(),

@@ -1,7 +1,7 @@
 //! Text batches: reports, questions and answers, and answers that point into the image.
 
-use burn::prelude::*;
 use burn::module::Module;
+use burn::prelude::*;
 use omnimri_corpus::Example;
 use omnimri_findings::questions::{Question, questions};
 use omnimri_findings::{Label, report_text};
@@ -28,7 +28,12 @@ const VARIANTS: u64 = 6;
 const SEG_DROP: f64 = 0.5;
 
 /// Geometry changes that keep sides, planes and sizes true.
-const MILD: Strength = Strength { rotation_deg: 6.0, scale: 0.08, shift: 0.04, mirror: false };
+const MILD: Strength = Strength {
+    rotation_deg: 6.0,
+    scale: 0.08,
+    shift: 0.04,
+    mirror: false,
+};
 
 /// Sequences of a batch, padded on the right.
 #[derive(Debug, Clone)]
@@ -69,8 +74,10 @@ impl TextBatch {
 /// # Errors
 /// If training the tokenizer fails.
 pub fn train_tokenizer(pool: &Pool, vocab_size: usize, seed: u64) -> Result<Tokenizer> {
-    let mut texts: Vec<String> =
-        Question::all().iter().flat_map(Question::phrasings).collect();
+    let mut texts: Vec<String> = Question::all()
+        .iter()
+        .flat_map(Question::phrasings)
+        .collect();
     for (i, e) in pool.examples().iter().enumerate() {
         let facts = e.facts();
         for v in 0..VARIANTS {
@@ -95,7 +102,12 @@ struct Exchange {
 }
 
 /// Draws what is asked of an example; none if nothing is known of it.
-fn exchange(rng: &mut ChaCha8Rng, e: &Example, kind: Kind, wanted: Option<Label>) -> Option<Exchange> {
+fn exchange(
+    rng: &mut ChaCha8Rng,
+    e: &Example,
+    kind: Kind,
+    wanted: Option<Label>,
+) -> Option<Exchange> {
     let facts = e.facts();
     let variant = rng.random();
     match kind {
@@ -105,28 +117,48 @@ fn exchange(rng: &mut ChaCha8Rng, e: &Example, kind: Kind, wanted: Option<Label>
             }
             let phrasings = Question::Describe.phrasings();
             let question = phrasings[rng.random_range(0..phrasings.len())].clone();
-            Some(Exchange { question, answer: report_text(&facts, variant), label: None })
+            Some(Exchange {
+                question,
+                answer: report_text(&facts, variant),
+                label: None,
+            })
         }
         Kind::Grounded => {
             let label = wanted?;
-            let ask = if rng.random_bool(0.5) { Question::Segment(label) } else { Question::Detect(label) };
+            let ask = if rng.random_bool(0.5) {
+                Question::Segment(label)
+            } else {
+                Question::Detect(label)
+            };
             let phrasings = ask.phrasings();
             let question = phrasings[rng.random_range(0..phrasings.len())].clone();
             let answer = omnimri_findings::answer(&ask, &facts, variant);
-            Some(Exchange { question, answer, label: Some(label) })
+            Some(Exchange {
+                question,
+                answer,
+                label: Some(label),
+            })
         }
         _ => {
             if !e.questions.is_empty() {
                 let qa = &e.questions[rng.random_range(0..e.questions.len())];
                 let (question, answer) = (qa.question.clone(), qa.answer.clone());
-                return Some(Exchange { question, answer, label: None });
+                return Some(Exchange {
+                    question,
+                    answer,
+                    label: None,
+                });
             }
             let mut all = questions(&facts, variant);
             if all.is_empty() {
                 return None;
             }
             let (question, answer) = all.swap_remove(rng.random_range(0..all.len()));
-            Some(Exchange { question, answer, label: None })
+            Some(Exchange {
+                question,
+                answer,
+                label: None,
+            })
         }
     }
 }
@@ -158,7 +190,9 @@ pub fn batch(
         Kind::Instruct => !e.questions.is_empty() || !e.facts().is_empty(),
         _ => !e.facts().is_empty(),
     };
-    let Some(drawn) = pool.draw(&mut rng, &i.sets, i.batch, usable) else { return Ok(None) };
+    let Some(drawn) = pool.draw(&mut rng, &i.sets, i.batch, usable) else {
+        return Ok(None);
+    };
     let task = (i.kind == Kind::Grounded).then(|| {
         let present = drawn[0].present();
         MaskTask::of(present[rng.random_range(0..present.len())])
@@ -189,7 +223,9 @@ fn part(
     task: Option<MaskTask>,
 ) -> Result<Option<Part>> {
     let wanted = task.and_then(|t| e.present().into_iter().find(|l| MaskTask::of(*l) == t));
-    let Some(x) = exchange(&mut rng, e, i.kind, wanted) else { return Ok(None) };
+    let Some(x) = exchange(&mut rng, e, i.kind, wanted) else {
+        return Ok(None);
+    };
     let grid = side / 2;
     let slices = if e.image.size.z == 1 { 1 } else { i.slices };
     let sampled = if i.kind == Kind::TextOnly {
@@ -203,10 +239,20 @@ fn part(
     };
     let mut ids = prompt::question(tokenizer, &x.question)?;
     let prompt = ids.len();
-    ids.extend(prompt::answer(tokenizer, &x.answer, bounding_box(&mask, grid))?);
+    ids.extend(prompt::answer(
+        tokenizer,
+        &x.answer,
+        bounding_box(&mask, grid),
+    )?);
     let n_slices = sampled.as_ref().map_or(0, |s| s.z.len());
     let data = sampled.map(|s| s.data).unwrap_or_default();
-    Ok(Some(Part { data, n_slices, ids, prompt, mask }))
+    Ok(Some(Part {
+        data,
+        n_slices,
+        ids,
+        prompt,
+        mask,
+    }))
 }
 
 /// The mask of the middle one of the shown slices, where answers point.
@@ -251,7 +297,11 @@ fn assemble(
         t,
         grounding: None,
     };
-    let mut slices = Slices { side, per_study: parts[0].n_slices, ..Slices::default() };
+    let mut slices = Slices {
+        side,
+        per_study: parts[0].n_slices,
+        ..Slices::default()
+    };
     let mut grounding = task.map(|task| Grounding {
         task,
         at: Vec::new(),
@@ -269,7 +319,11 @@ fn assemble(
         slices.n += p.n_slices;
         slices.data.extend(p.data);
         if let Some(g) = &mut grounding {
-            g.at.push(p.ids[..p.ids.len() - 1].iter().position(|id| *id == special.seg));
+            g.at.push(
+                p.ids[..p.ids.len() - 1]
+                    .iter()
+                    .position(|id| *id == special.seg),
+            );
             g.keep.push(!rng.random_bool(SEG_DROP));
             g.masks.extend(p.mask);
         }
@@ -328,13 +382,30 @@ fn visual_tokens(
     } else {
         let track = |x: &Tensor<4>| Tensor::from_inner(x.clone());
         let p = &seen.pyramid;
-        Pyramid { s2: track(&p.s2), s4: track(&p.s4), s8: track(&p.s8), s16: track(&p.s16) }
+        Pyramid {
+            s2: track(&p.s2),
+            s4: track(&p.s4),
+            s8: track(&p.s8),
+            s16: track(&p.s16),
+        }
     };
-    let Seen { dense, masks, evidence, .. } = seen;
+    let Seen {
+        dense,
+        masks,
+        evidence,
+        ..
+    } = seen;
     let moments = Tensor::from_inner(mask_moments(masks, dense.size));
-    let logits: Vec<Tensor<2>> = evidence.logits.into_iter().map(Tensor::from_inner).collect();
+    let logits: Vec<Tensor<2>> = evidence
+        .logits
+        .into_iter()
+        .map(Tensor::from_inner)
+        .collect();
     let tokens = Tensor::cat(
-        vec![model.connector.forward(pyramid.s16.clone()), model.heads.tokens(&logits, moments)],
+        vec![
+            model.connector.forward(pyramid.s16.clone()),
+            model.heads.tokens(&logits, moments),
+        ],
         1,
     );
     let [all, t, d] = tokens.dims();
@@ -342,7 +413,12 @@ fn visual_tokens(
     let studies = all / per;
     let kept = shown
         .iter()
-        .map(|z| tokens.clone().reshape([studies, per, t, d]).slice([0..studies, *z..z + 1]))
+        .map(|z| {
+            tokens
+                .clone()
+                .reshape([studies, per, t, d])
+                .slice([0..studies, *z..z + 1])
+        })
         .collect();
     let tokens = Tensor::cat(kept, 1).reshape([studies, shown.len() * t, d]);
     (tokens, pyramid)
@@ -362,7 +438,12 @@ fn middle(p: Pyramid, per_study: usize) -> Pyramid {
             .slice([0..studies, z..z + 1])
             .reshape([studies, h, w, c])
     };
-    Pyramid { s2: pick(p.s2), s4: pick(p.s4), s8: pick(p.s8), s16: pick(p.s16) }
+    Pyramid {
+        s2: pick(p.s2),
+        s4: pick(p.s4),
+        s8: pick(p.s8),
+        s16: pick(p.s16),
+    }
 }
 
 fn grounded(

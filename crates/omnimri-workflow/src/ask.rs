@@ -58,7 +58,10 @@ impl Engine {
         let look = self
             .predictor()
             .look(volume, 0)
-            .map_err(|source| Error::Model { path: path.to_owned(), source })?;
+            .map_err(|source| Error::Model {
+                path: path.to_owned(),
+                source,
+            })?;
         let scope = scope(volume, &look);
         Ok(Looked { look, scope })
     }
@@ -69,12 +72,23 @@ impl Engine {
     /// If the model fails.
     pub fn ask(&self, looked: &Looked, question: &str, path: &Path) -> Result<Reply> {
         if let Scope::OutOfScope(reason) = &looked.scope {
-            return Ok(Reply { text: reason.clone(), probability: 0.0, answer: None });
+            return Ok(Reply {
+                text: reason.clone(),
+                probability: 0.0,
+                answer: None,
+            });
         }
         let answer = self
             .predictor()
             .ask(&looked.look, question)
-            .map_err(|source| Error::Model { path: path.to_owned(), source })?;
-        Ok(Reply { text: answer.text.clone(), probability: answer.probability, answer: Some(answer) })
+            .map_err(|source| Error::Model {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Reply {
+            text: answer.text.clone(),
+            probability: answer.probability,
+            answer: Some(answer),
+        })
     }
 }

@@ -50,7 +50,10 @@ pub struct DemoOutcome {
 /// If the output folder cannot be written or the model fails.
 pub fn run(engine: &Engine, out: &Path, seed: u64, say: impl Fn(&str)) -> Result<DemoOutcome> {
     let name = Path::new("demo scan");
-    let recon_error = |source| Error::Reconstruct { path: name.to_owned(), source };
+    let recon_error = |source| Error::Reconstruct {
+        path: name.to_owned(),
+        source,
+    };
     say("simulating a multi-coil brain scan with a lesion from tissue parameters");
     let scan = demo_scan(seed).map_err(recon_error)?;
     let staged = Staged::new(out, "demo")?;
@@ -82,10 +85,18 @@ pub fn run(engine: &Engine, out: &Path, seed: u64, say: impl Fn(&str)) -> Result
         n_y: read.n_y,
         n_x: read.n_x,
     };
-    let info = ReconstructionInfo { method: read.method.clone(), acceleration: read.acceleration };
-    let bytes = std::fs::read(&input)
-        .map_err(|source| Error::Output { path: input.clone(), source })?;
-    let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let info = ReconstructionInfo {
+        method: read.method.clone(),
+        acceleration: read.acceleration,
+    };
+    let bytes = std::fs::read(&input).map_err(|source| Error::Output {
+        path: input.clone(),
+        source,
+    })?;
+    let sha256 = Sha256::digest(&bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     let subject = Subject {
         volume: &volume,
         reconstruction: Some((info, pictures)),
@@ -134,9 +145,15 @@ fn lesion_dice(folder: &Path, result: &ResultDoc, scan: &DemoScan) -> Result<f64
         return Ok(0.0);
     }
     let png = folder.join("segmentation.png");
-    let path = if png.exists() { png } else { folder.join("segmentation.nii.gz") };
+    let path = if png.exists() {
+        png
+    } else {
+        folder.join("segmentation.nii.gz")
+    };
     let labels = match omnimri_image::open(&path, &omnimri_image::OpenOptions::default())? {
-        omnimri_image::Input::Volumes(v) => v.into_iter().next().map(|v| v.voxels).unwrap_or_default(),
+        omnimri_image::Input::Volumes(v) => {
+            v.into_iter().next().map(|v| v.voxels).unwrap_or_default()
+        }
         omnimri_image::Input::KSpace(_) => Vec::new(),
     };
     let (mut both, mut sum) = (0usize, 0usize);
@@ -145,5 +162,9 @@ fn lesion_dice(folder: &Path, result: &ResultDoc, scan: &DemoScan) -> Result<f64
         both += usize::from(found && *t);
         sum += usize::from(found) + usize::from(*t);
     }
-    Ok(if sum == 0 { 1.0 } else { 2.0 * both as f64 / sum as f64 })
+    Ok(if sum == 0 {
+        1.0
+    } else {
+        2.0 * both as f64 / sum as f64
+    })
 }

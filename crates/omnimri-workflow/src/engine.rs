@@ -20,9 +20,16 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] if the program was built without a usable checkpoint.
     pub fn embedded() -> Result<Self> {
-        let checkpoint = Checkpoint::from_files(omnimri_nano::files(), &Device::flex())
-            .map_err(|source| Error::Model { path: "embedded model".into(), source })?;
-        Ok(Self { predictor: Predictor::new(checkpoint) })
+        let checkpoint =
+            Checkpoint::from_files(omnimri_nano::files(), &Device::flex()).map_err(|source| {
+                Error::Model {
+                    path: "embedded model".into(),
+                    source,
+                }
+            })?;
+        Ok(Self {
+            predictor: Predictor::new(checkpoint),
+        })
     }
 
     /// A checkpoint folder.
@@ -30,9 +37,13 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] naming the folder and the file or tensor that is wrong.
     pub fn from_dir(dir: &Path) -> Result<Self> {
-        let checkpoint = Checkpoint::read(dir, &Device::flex())
-            .map_err(|source| Error::Model { path: dir.to_owned(), source })?;
-        Ok(Self { predictor: Predictor::new(checkpoint) })
+        let checkpoint = Checkpoint::read(dir, &Device::flex()).map_err(|source| Error::Model {
+            path: dir.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            predictor: Predictor::new(checkpoint),
+        })
     }
 
     /// The model itself.

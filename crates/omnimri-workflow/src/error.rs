@@ -32,7 +32,9 @@ pub enum Error {
     #[error(transparent)]
     Report(#[from] omnimri_report::Error),
     /// The output folder cannot be used.
-    #[error("{path}: cannot write the result: {source} (choose another folder with --out, or make room)")]
+    #[error(
+        "{path}: cannot write the result: {source} (choose another folder with --out, or make room)"
+    )]
     Output {
         /// The folder or file.
         path: PathBuf,

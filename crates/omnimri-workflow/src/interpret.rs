@@ -41,7 +41,10 @@ pub struct Interpretation {
 const TASKS: [&str; 4] = ["segmentation", "detection", "diagnosis", "report"];
 
 fn status(state: TaskState, reason: &str) -> TaskStatus {
-    TaskStatus { state, reason: reason.to_owned() }
+    TaskStatus {
+        state,
+        reason: reason.to_owned(),
+    }
 }
 
 fn best<T: Copy>(all: &[T], p: &[f32]) -> Option<(T, f64)> {
@@ -96,7 +99,10 @@ pub fn out_of_scope(volume: &Volume, reason: &str) -> Interpretation {
         ..Evidence::default()
     };
     let mut report = ReportInfo::default();
-    report.sections.0.push(("impression".to_owned(), reason.to_owned()));
+    report
+        .sections
+        .0
+        .push(("impression".to_owned(), reason.to_owned()));
     report.text = format!("Impression: {reason}");
     Interpretation {
         labels: None,
@@ -129,9 +135,14 @@ pub fn interpret(
     let mut anatomy = Vec::new();
     let mut findings: Vec<(Finding, Measurement)> = Vec::new();
     for label in Label::ALL {
-        let Some(m) = measure(&labels, label.value(), volume) else { continue };
+        let Some(m) = measure(&labels, label.value(), volume) else {
+            continue;
+        };
         if label.is_finding() {
-            findings.push((Finding::from_measurement(label, finding_probability(label, look), &m), m));
+            findings.push((
+                Finding::from_measurement(label, finding_probability(label, look), &m),
+                m,
+            ));
         } else {
             anatomy.push(AnatomyEntry::from_measurement(label, &m, segmentation_file));
         }
@@ -144,13 +155,20 @@ pub fn interpret(
         plane: plane(volume, look),
         sequence,
         region: Some((region, Source::Model)),
-        tumour: if region == Region::Brain { classes(&TumourClass::ALL, &look.tumour) } else { Vec::new() },
-        cardiac: if region == Region::Heart { classes(&CardiacClass::ALL, &look.cardiac) } else { Vec::new() },
+        tumour: if region == Region::Brain {
+            classes(&TumourClass::ALL, &look.tumour)
+        } else {
+            Vec::new()
+        },
+        cardiac: if region == Region::Heart {
+            classes(&CardiacClass::ALL, &look.cardiac)
+        } else {
+            Vec::new()
+        },
         ms_lesions: None,
         extent: main.map(|(_, m)| m.extent()),
-        signal: main.and_then(|(f, _)| {
-            lesion_signal(&labels, f.value?, volume, sequence.map(|(s, _)| s))
-        }),
+        signal: main
+            .and_then(|(f, _)| lesion_signal(&labels, f.value?, volume, sequence.map(|(s, _)| s))),
         findings: findings.iter().map(|(f, _)| f.clone()).collect(),
         structures: anatomy.clone(),
     };
@@ -166,7 +184,10 @@ pub fn interpret(
     let anything = labels.iter().any(|v| *v > 0);
     Interpretation {
         status: task_status(region, anything, !diagnosis.is_empty()),
-        labels: Some(LabelMap { labels, geometry: volume.geometry.clone() }),
+        labels: Some(LabelMap {
+            labels,
+            geometry: volume.geometry.clone(),
+        }),
         acquisition,
         anatomy,
         findings: evidence.findings,
@@ -177,7 +198,10 @@ pub fn interpret(
 }
 
 fn classes<T: Copy>(all: &[T], p: &[f32]) -> Vec<(T, f64)> {
-    all.iter().copied().zip(p.iter().map(|p| f64::from(*p))).collect()
+    all.iter()
+        .copied()
+        .zip(p.iter().map(|p| f64::from(*p)))
+        .collect()
 }
 
 fn finding_probability(label: Label, look: &Look) -> f64 {
@@ -198,7 +222,10 @@ fn finding_probability(label: Label, look: &Look) -> f64 {
 }
 
 fn diagnosis(region: Region, look: &Look) -> Vec<DiagnosisEntry> {
-    let entry = |label: &str, p: f64| DiagnosisEntry { label: label.to_owned(), probability: p.clamp(0.0, 1.0) };
+    let entry = |label: &str, p: f64| DiagnosisEntry {
+        label: label.to_owned(),
+        probability: p.clamp(0.0, 1.0),
+    };
     let mut out: Vec<DiagnosisEntry> = match region {
         Region::Brain => classes(&TumourClass::ALL, &look.tumour)
             .into_iter()
@@ -220,18 +247,29 @@ fn task_status(region: Region, outlined: bool, diagnosed: bool) -> BTreeMap<Stri
     let segmentation = if outlined {
         answered("Outlined on the input's own grid.")
     } else {
-        status(TaskState::Answered, "None of the structures and findings this model knows was outlined.")
+        status(
+            TaskState::Answered,
+            "None of the structures and findings this model knows was outlined.",
+        )
     };
     out.insert("segmentation".to_owned(), segmentation);
     let detection = match region {
-        Region::Brain => answered("Looked for glioma, meningioma, pituitary tumour and multiple sclerosis lesions."),
-        _ => status(TaskState::Abstained, "This model knows no findings of this region."),
+        Region::Brain => answered(
+            "Looked for glioma, meningioma, pituitary tumour and multiple sclerosis lesions.",
+        ),
+        _ => status(
+            TaskState::Abstained,
+            "This model knows no findings of this region.",
+        ),
     };
     out.insert("detection".to_owned(), detection);
     let diagnosis = if diagnosed {
         answered("Alternatives with probabilities from the class head.")
     } else {
-        status(TaskState::Abstained, "This model has no diagnoses for this region.")
+        status(
+            TaskState::Abstained,
+            "This model has no diagnoses for this region.",
+        )
     };
     out.insert("diagnosis".to_owned(), diagnosis);
     out.insert(

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use num_complex::Complex32;
-use omnimri_image::{
-    Acquisition, Affine, Geometry, KSpace, SourceKind, Trust, Volume, Zyx,
-};
+use omnimri_image::{Acquisition, Affine, Geometry, KSpace, SourceKind, Trust, Volume, Zyx};
 use omnimri_recon::reconstruct::{Sense, acceleration};
 use omnimri_recon::zero_filled::root_sum_of_squares;
 use omnimri_recon::{Method, ReconOptions, Reconstruction, reconstruct};
@@ -34,7 +32,10 @@ pub fn run(
     options: &ReconOptions,
     path: &Path,
 ) -> Result<Reconstruction> {
-    let fail = |source| Error::Reconstruct { path: path.to_owned(), source };
+    let fail = |source| Error::Reconstruct {
+        path: path.to_owned(),
+        source,
+    };
     match (method, engine) {
         (Method::Omnimri, Some(engine)) => learned(engine, kspace, options, path),
         _ => reconstruct(kspace, method, options).map_err(fail),
@@ -47,8 +48,13 @@ fn learned(
     options: &ReconOptions,
     path: &Path,
 ) -> Result<Reconstruction> {
-    let fail = |source| Error::Reconstruct { path: path.to_owned(), source };
-    let sense = Sense { options: options.clone() };
+    let fail = |source| Error::Reconstruct {
+        path: path.to_owned(),
+        source,
+    };
+    let sense = Sense {
+        options: options.clone(),
+    };
     let (setup, whitening) = sense.setup(kspace).map_err(fail)?;
     let mut measured = kspace.samples.clone();
     if let Some(w) = &whitening {
@@ -57,7 +63,10 @@ fn learned(
     let image = engine
         .predictor()
         .reconstruct(&setup, &measured)
-        .map_err(|source| Error::Model { path: path.to_owned(), source })?;
+        .map_err(|source| Error::Model {
+            path: path.to_owned(),
+            source,
+        })?;
     let mut coils: Vec<Complex32> = setup.operator.coil_images(&image);
     if let Some(w) = &whitening {
         w.undo(&mut coils);
@@ -95,7 +104,10 @@ pub fn for_reading(
         n_y: reconstruction.n_y,
         n_x: reconstruction.n_x,
     };
-    Ok(Reconstructed { reconstruction, pictures })
+    Ok(Reconstructed {
+        reconstruction,
+        pictures,
+    })
 }
 
 /// The reconstructed slice as a volume; k-space without a header says nothing of geometry.

@@ -28,7 +28,10 @@ impl Budget {
         let bytes = bytes.min(self.total);
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         while *left < bytes {
-            left = self.freed.wait(left).unwrap_or_else(PoisonError::into_inner);
+            left = self
+                .freed
+                .wait(left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *left -= bytes;
         bytes
@@ -58,7 +61,11 @@ pub fn folder_names(inputs: &[PathBuf]) -> Vec<String> {
         let base = stem(input);
         let n = seen.entry(base.clone()).or_insert(0);
         *n += 1;
-        let mut name = if *n == 1 { base.clone() } else { format!("{base}-{n}") };
+        let mut name = if *n == 1 {
+            base.clone()
+        } else {
+            format!("{base}-{n}")
+        };
         while names.contains(&name) {
             name.push_str("-b");
         }
@@ -78,10 +85,16 @@ impl Engine {
         memory: u64,
         done: impl Fn(&Path, &Result<ReadOutcome>) + Sync,
     ) -> Vec<Result<ReadOutcome>> {
-        let budget = Budget { left: Mutex::new(memory), freed: Condvar::new(), total: memory };
+        let budget = Budget {
+            left: Mutex::new(memory),
+            freed: Condvar::new(),
+            total: memory,
+        };
         let names = folder_names(inputs);
         // Threads of their own: a worker that waits for memory must not hold one that the network needs.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(inputs.len().max(1));
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(inputs.len().max(1));
         let next = std::sync::atomic::AtomicUsize::new(0);
         let results: Vec<Mutex<Option<Result<ReadOutcome>>>> =
             inputs.iter().map(|_| Mutex::new(None)).collect();

@@ -23,7 +23,8 @@ pub fn likely_tumour(look: &Look) -> Option<(TumourClass, f64)> {
 /// Is a tumour more probable than none?
 pub fn tumour_present(look: &Look) -> bool {
     let none = TumourClass::ALL.iter().position(|c| c.label().is_none());
-    none.and_then(|i| look.tumour.get(i)).is_some_and(|p| *p < 0.5)
+    none.and_then(|i| look.tumour.get(i))
+        .is_some_and(|p| *p < 0.5)
 }
 
 /// Label values `[z][y][x]` on the input's grid.
@@ -31,7 +32,9 @@ pub fn label_map(look: &Look, size: Zyx<usize>) -> Vec<u8> {
     let mut labels = vec![0u8; size.count()];
     let mut strongest = vec![0.0f32; size.count()];
     for (task, logits) in &look.masks {
-        let Some(value) = value_of(*task, look) else { continue };
+        let Some(value) = value_of(*task, look) else {
+            continue;
+        };
         for (i, l) in logits.iter().enumerate() {
             if *l > strongest[i] {
                 strongest[i] = *l;
@@ -41,7 +44,15 @@ pub fn label_map(look: &Look, size: Zyx<usize>) -> Vec<u8> {
     }
     for (task, _) in &look.masks {
         if let Some(value) = value_of(*task, look) {
-            clean(&mut labels, value, size, matches!(task, MaskTask::Tumour | MaskTask::Structure(Label::MsLesion)));
+            clean(
+                &mut labels,
+                value,
+                size,
+                matches!(
+                    task,
+                    MaskTask::Tumour | MaskTask::Structure(Label::MsLesion)
+                ),
+            );
         }
     }
     labels
@@ -50,9 +61,9 @@ pub fn label_map(look: &Look, size: Zyx<usize>) -> Vec<u8> {
 /// The label value a task draws; none for a tumour where none is likely.
 fn value_of(task: MaskTask, look: &Look) -> Option<u8> {
     match task {
-        MaskTask::Tumour if tumour_present(look) => {
-            likely_tumour(look).and_then(|(c, _)| c.label()).map(Label::value)
-        }
+        MaskTask::Tumour if tumour_present(look) => likely_tumour(look)
+            .and_then(|(c, _)| c.label())
+            .map(Label::value),
         MaskTask::Tumour => None,
         MaskTask::Structure(label) => Some(label.value()),
     }
@@ -61,7 +72,9 @@ fn value_of(task: MaskTask, look: &Look) -> Option<u8> {
 /// Drops specks; anatomy keeps its largest part only.
 fn clean(labels: &mut [u8], value: u8, size: Zyx<usize>, many: bool) {
     let parts = components(size, |i| labels[i] == value);
-    let Some(largest) = parts.largest() else { return };
+    let Some(largest) = parts.largest() else {
+        return;
+    };
     let most = parts.sizes[largest as usize - 1];
     let least = SPECK_VOXELS.max((most as f64 * SPECK_SHARE) as usize);
     for (label, part) in labels.iter_mut().zip(&parts.part) {

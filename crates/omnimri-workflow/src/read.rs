@@ -30,7 +30,11 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { open: OpenOptions::default(), method: Method::Auto, recon: ReconOptions::default() }
+        Self {
+            open: OpenOptions::default(),
+            method: Method::Auto,
+            recon: ReconOptions::default(),
+        }
     }
 }
 
@@ -60,7 +64,13 @@ impl Engine {
     ///
     /// # Errors
     /// Everything in [`Error`]; nothing is left half-written.
-    pub fn read(&self, input: &Path, out: &Path, name: Option<&str>, options: &ReadOptions) -> Result<ReadOutcome> {
+    pub fn read(
+        &self,
+        input: &Path,
+        out: &Path,
+        name: Option<&str>,
+        options: &ReadOptions,
+    ) -> Result<ReadOutcome> {
         let started = Instant::now();
         let name = name.map_or_else(|| stem(input), str::to_owned);
         let opened = open(input, &options.open)?;
@@ -71,12 +81,20 @@ impl Engine {
                 vec![self.read_kspace(&k, input, hash, &folder.fresh, options, started)?]
             }
             Input::Volumes(volumes) if volumes.len() == 1 => {
-                let subject = Subject { volume: &volumes[0], reconstruction: None, path: input, sha256: hash };
+                let subject = Subject {
+                    volume: &volumes[0],
+                    reconstruction: None,
+                    path: input,
+                    sha256: hash,
+                };
                 vec![self.read_volume(&subject, &folder.fresh, started)?]
             }
             Input::Volumes(volumes) => self.read_study(&volumes, input, &hash, &folder.fresh)?,
         };
-        Ok(ReadOutcome { folder: folder.finish()?, results })
+        Ok(ReadOutcome {
+            folder: folder.finish()?,
+            results,
+        })
     }
 
     fn read_kspace(
@@ -117,14 +135,23 @@ impl Engine {
         for (i, volume) in volumes.iter().enumerate() {
             let started = Instant::now();
             let mut series = series_name(volume, i);
-            if index.iter().any(|e: &serde_json::Value| e["folder"] == series.as_str()) {
+            if index
+                .iter()
+                .any(|e: &serde_json::Value| e["folder"] == series.as_str())
+            {
                 series = format!("{series}-{i}");
             }
             let dir = folder.join(&series);
-            std::fs::create_dir_all(&dir)
-                .map_err(|source| Error::Output { path: dir.clone(), source })?;
-            let subject =
-                Subject { volume, reconstruction: None, path: input, sha256: hash.to_owned() };
+            std::fs::create_dir_all(&dir).map_err(|source| Error::Output {
+                path: dir.clone(),
+                source,
+            })?;
+            let subject = Subject {
+                volume,
+                reconstruction: None,
+                path: input,
+                sha256: hash.to_owned(),
+            };
             let result = self.read_volume(&subject, &dir, started)?;
             index.push(serde_json::json!({
                 "folder": series,
@@ -146,9 +173,17 @@ impl Engine {
     ///
     /// # Errors
     /// If the model fails or a file cannot be written.
-    pub fn read_volume(&self, subject: &Subject<'_>, folder: &Path, started: Instant) -> Result<ResultDoc> {
+    pub fn read_volume(
+        &self,
+        subject: &Subject<'_>,
+        folder: &Path,
+        started: Instant,
+    ) -> Result<ResultDoc> {
         let volume = subject.volume;
-        let model_error = |source| Error::Model { path: subject.path.to_owned(), source };
+        let model_error = |source| Error::Model {
+            path: subject.path.to_owned(),
+            source,
+        };
         let look = self.predictor().look(volume, 0).map_err(model_error)?;
         let scope = scope(volume, &look);
         let text = match scope {
@@ -180,7 +215,10 @@ impl Engine {
         if volume.n_frames > 1 {
             shape.push(volume.n_frames);
         }
-        let spacing_mm = volume.geometry.trusted_spacing_mm().map(|s| vec![s.x, s.y, s.z]);
+        let spacing_mm = volume
+            .geometry
+            .trusted_spacing_mm()
+            .map(|s| vec![s.x, s.y, s.z]);
         let result = ResultDoc {
             schema: SCHEMA.to_owned(),
             input: InputInfo {
@@ -193,7 +231,10 @@ impl Engine {
             model: self.model_info(),
             status: said.status,
             acquisition: said.acquisition,
-            reconstruction: subject.reconstruction.as_ref().map(|(info, _)| info.clone()),
+            reconstruction: subject
+                .reconstruction
+                .as_ref()
+                .map(|(info, _)| info.clone()),
             anatomy: said.anatomy,
             findings: said.findings,
             diagnosis: said.diagnosis,
@@ -213,7 +254,8 @@ impl Engine {
 
 /// Where the label map of an input goes: a PNG for a 2D image file, NIfTI for everything else.
 fn segmentation_file(volume: &Volume) -> &'static str {
-    if volume.source == SourceKind::Image || (volume.is_2d() && volume.source == SourceKind::KSpace) {
+    if volume.source == SourceKind::Image || (volume.is_2d() && volume.source == SourceKind::KSpace)
+    {
         "segmentation.png"
     } else {
         "segmentation.nii.gz"
@@ -225,8 +267,11 @@ fn series_name(volume: &Volume, index: usize) -> String {
     use sha2::{Digest, Sha256};
     let a = &volume.acquisition;
     let uid = a.series_uid.clone().unwrap_or_else(|| index.to_string());
-    let hash: String =
-        Sha256::digest(uid.as_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let hash: String = Sha256::digest(uid.as_bytes())
+        .iter()
+        .take(4)
+        .map(|b| format!("{b:02x}"))
+        .collect();
     format!("{}-{hash}", a.series_number.unwrap_or(index as i64))
 }
 
@@ -246,12 +291,20 @@ impl Staged {
     pub fn new(out: &Path, name: &str) -> Result<Self> {
         let fresh = out.join(format!(".{name}.{}.tmp", std::process::id()));
         if fresh.exists() {
-            std::fs::remove_dir_all(&fresh)
-                .map_err(|source| Error::Output { path: fresh.clone(), source })?;
+            std::fs::remove_dir_all(&fresh).map_err(|source| Error::Output {
+                path: fresh.clone(),
+                source,
+            })?;
         }
-        std::fs::create_dir_all(&fresh)
-            .map_err(|source| Error::Output { path: out.to_owned(), source })?;
-        Ok(Self { target: out.join(name), fresh, done: false })
+        std::fs::create_dir_all(&fresh).map_err(|source| Error::Output {
+            path: out.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            target: out.join(name),
+            fresh,
+            done: false,
+        })
     }
 
     /// Puts the folder in its place; an earlier result there is replaced whole.

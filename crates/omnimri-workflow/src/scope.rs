@@ -28,7 +28,13 @@ pub fn scope(volume: &Volume, look: &Look) -> Scope {
             "The header says modality {modality}; this model reads magnetic resonance (MR) only."
         ));
     }
-    let best = (0..look.region.len()).fold(0, |b, i| if look.region[i] > look.region[b] { i } else { b });
+    let best = (0..look.region.len()).fold(0, |b, i| {
+        if look.region[i] > look.region[b] {
+            i
+        } else {
+            b
+        }
+    });
     let strange = look.region.get(OUT_OF_SCOPE).copied().unwrap_or(0.0);
     match Region::ALL.get(best) {
         Some(region) if strange < OUT => Scope::Known(*region, f64::from(look.region[best])),
@@ -48,13 +54,18 @@ pub fn header_sequence(volume: &Volume) -> Option<Sequence> {
     )
     .to_lowercase();
     let has = |w: &str| text.contains(w);
-    let post = a.contrast_agent.is_some() || ["post", "gad", "+c", "gd", "t1ce"].iter().any(|w| has(w));
+    let post =
+        a.contrast_agent.is_some() || ["post", "gad", "+c", "gd", "t1ce"].iter().any(|w| has(w));
     if has("flair") {
         Some(Sequence::Flair)
     } else if has("t2") && !has("t2*") {
         Some(Sequence::T2)
     } else if has("t1") || has("mprage") {
-        Some(if post && !has("pre") { Sequence::T1Post } else { Sequence::T1 })
+        Some(if post && !has("pre") {
+            Sequence::T1Post
+        } else {
+            Sequence::T1
+        })
     } else {
         None
     }

@@ -41,7 +41,9 @@ pub enum Command {
     /// What a file or a model is
     Info(Info),
     /// Shell completions on stdout
-    #[command(after_help = "Example:\n  omnimri completions bash > ~/.local/share/bash-completion/completions/omnimri")]
+    #[command(
+        after_help = "Example:\n  omnimri completions bash > ~/.local/share/bash-completion/completions/omnimri"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -77,7 +79,8 @@ pub struct KSpaceArgs {
 }
 
 fn method(name: &str) -> Result<Method, String> {
-    name.parse().map_err(|e: omnimri_recon::Error| e.to_string())
+    name.parse()
+        .map_err(|e: omnimri_recon::Error| e.to_string())
 }
 
 /// `demo`
@@ -123,8 +126,15 @@ pub struct Read {
 
 /// `4G`, `500M`, `1048576`.
 fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let shift = match unit.to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
+    let (digits, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
+    let shift = match unit
+        .to_ascii_uppercase()
+        .trim_end_matches("IB")
+        .trim_end_matches('B')
+    {
         "" => 0,
         "K" => 10,
         "M" => 20,

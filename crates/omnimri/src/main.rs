@@ -31,7 +31,8 @@ fn main() -> ExitCode {
         Command::Recon(args) => command::recon::run(&args),
         Command::Corpus(args) => command::corpus::run(&args),
         Command::Train(args) => command::train::run(&args),
-        Command::Info(args) => command::info::run(&args), Command::Eval(_) | Command::Serve(_) => Ok(ExitCode::FAILURE),
+        Command::Info(args) => command::info::run(&args),
+        Command::Eval(_) | Command::Serve(_) => Ok(ExitCode::FAILURE),
         Command::Completions { shell } => command::completions(shell),
     };
     match done {

@@ -27,7 +27,11 @@ impl ConvShape {
 
     /// The same convolution seen from its output: channels exchanged.
     fn transposed(self) -> Self {
-        Self { c: self.o, o: self.c, ..self }
+        Self {
+            c: self.o,
+            o: self.c,
+            ..self
+        }
     }
 }
 
@@ -103,16 +107,20 @@ fn product(
 pub(super) fn forward(x: &[f32], weight: &[f32], s: ConvShape) -> Vec<f32> {
     let mut y = vec![0.0; s.b * s.h * s.w * s.o];
     let rows = s.rows_a_tile();
-    y.par_chunks_mut(s.h * s.w * s.o).zip(x.par_chunks(s.h * s.w * s.c)).for_each(|(y, x)| {
-        y.par_chunks_mut(rows * s.w * s.o).enumerate().for_each_init(
-            || vec![0.0; rows * s.w * 9 * s.c],
-            |tile, (t, y)| {
-                let (y0, m) = (t * rows, y.len() / s.o);
-                gather(x, s, y0, y0 + m / s.w, tile);
-                product((m, s.o, 9 * s.c), y, false, tile, (9 * s.c, 1), weight);
-            },
-        );
-    });
+    y.par_chunks_mut(s.h * s.w * s.o)
+        .zip(x.par_chunks(s.h * s.w * s.c))
+        .for_each(|(y, x)| {
+            y.par_chunks_mut(rows * s.w * s.o)
+                .enumerate()
+                .for_each_init(
+                    || vec![0.0; rows * s.w * 9 * s.c],
+                    |tile, (t, y)| {
+                        let (y0, m) = (t * rows, y.len() / s.o);
+                        gather(x, s, y0, y0 + m / s.w, tile);
+                        product((m, s.o, 9 * s.c), y, false, tile, (9 * s.c, 1), weight);
+                    },
+                );
+        });
     y
 }
 

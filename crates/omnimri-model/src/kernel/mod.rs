@@ -67,9 +67,10 @@ pub fn conv3x3(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
         };
         return Tensor::from_primitive::<Tracked>(out);
     }
-    if let (Ok(x), Ok(weight)) =
-        (x.clone().try_into_primitive::<Flex>(), weight.clone().try_into_primitive::<Flex>())
-    {
+    if let (Ok(x), Ok(weight)) = (
+        x.clone().try_into_primitive::<Flex>(),
+        weight.clone().try_into_primitive::<Flex>(),
+    ) {
         return Tensor::from_primitive::<Flex>(run(&x, &weight));
     }
     conv3x3_composed(x, weight)
@@ -80,9 +81,16 @@ pub(crate) fn conv3x3_composed(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
     let ([b, h, w, c], [_, o]) = (x.dims(), weight.dims());
     let padded = x.pad([(0, 0), (1, 1), (1, 1), (0, 0)], PadMode::Constant(0.0));
     let taps = (0..9)
-        .map(|t| padded.clone().slice([0..b, t / 3..t / 3 + h, t % 3..t % 3 + w, 0..c]))
+        .map(|t| {
+            padded
+                .clone()
+                .slice([0..b, t / 3..t / 3 + h, t % 3..t % 3 + w, 0..c])
+        })
         .collect();
-    Tensor::cat(taps, 3).reshape([b * h * w, 9 * c]).matmul(weight).reshape([b, h, w, o])
+    Tensor::cat(taps, 3)
+        .reshape([b * h * w, 9 * c])
+        .matmul(weight)
+        .reshape([b, h, w, o])
 }
 
 #[derive(Debug)]
@@ -118,7 +126,9 @@ pub fn norm_relu(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
     let shape = x.dims();
     let pixels = shape[1] * shape[2];
     let run = |x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor| {
-        let y = values(x, |x| values(gamma, |g| values(beta, |b| norm::forward(x, g, b, pixels))));
+        let y = values(x, |x| {
+            values(gamma, |g| values(beta, |b| norm::forward(x, g, b, pixels)))
+        });
         flex(y, &shape)
     };
     if let (Ok(x), Ok(gamma), Ok(beta)) = (
@@ -132,9 +142,14 @@ pub fn norm_relu(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
             .compute_bound()
             .stateful()
         {
-            OpsKind::Tracked(prep) => {
-                prep.finish((x.into_primitive(), gamma.into_primitive(), beta.into_primitive()), y)
-            }
+            OpsKind::Tracked(prep) => prep.finish(
+                (
+                    x.into_primitive(),
+                    gamma.into_primitive(),
+                    beta.into_primitive(),
+                ),
+                y,
+            ),
             OpsKind::UnTracked(prep) => prep.finish(y),
         };
         return Tensor::from_primitive::<Tracked>(out);
@@ -152,7 +167,11 @@ pub fn norm_relu(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
 /// [`norm_relu`] from Burn's operations.
 pub(crate) fn norm_relu_composed(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
     let [n, h, w, c] = x.dims();
-    let size = if c.is_multiple_of(norm::GROUP) { norm::GROUP } else { c };
+    let size = if c.is_multiple_of(norm::GROUP) {
+        norm::GROUP
+    } else {
+        c
+    };
     let groups = x.reshape([n, h * w, c / size, size]);
     let mean = |x: Tensor<4>| x.mean_dim(3).mean_dim(1);
     let centred = groups.clone() - mean(groups);
@@ -175,7 +194,9 @@ impl Backward<Flex, 3> for NormReluBackward {
         let pixels = shape[1] * shape[2];
         let (gx, gg, gb) = values(&x, |x| {
             values(&gamma, |g| {
-                values(&beta, |b| values(&grad_y, |gy| norm::backward(x, g, b, gy, pixels)))
+                values(&beta, |b| {
+                    values(&grad_y, |gy| norm::backward(x, g, b, gy, pixels))
+                })
             })
         });
         let [x_node, gamma_node, beta_node] = ops.parents;
@@ -198,7 +219,8 @@ mod tests {
     use burn::tensor::{Distribution, Tolerance};
 
     fn close<const D: usize>(a: Tensor<D>, b: Tensor<D>) {
-        a.into_data().assert_approx_eq::<f32>(&b.into_data(), Tolerance::absolute(2e-3));
+        a.into_data()
+            .assert_approx_eq::<f32>(&b.into_data(), Tolerance::absolute(2e-3));
     }
 
     /// Output and every gradient of both ways, on co-prime sizes.
@@ -206,15 +228,22 @@ mod tests {
     fn conv_equals_composition() {
         let device = Device::flex().autodiff();
         for (b, h, w, c, o) in [(2, 7, 5, 3, 4), (1, 1, 1, 2, 3), (3, 13, 11, 8, 5)] {
-            let x = Tensor::<4>::random([b, h, w, c], Distribution::Default, &device).require_grad();
+            let x =
+                Tensor::<4>::random([b, h, w, c], Distribution::Default, &device).require_grad();
             let k = Tensor::<2>::random([9 * c, o], Distribution::Default, &device).require_grad();
             let g = Tensor::<4>::random([b, h, w, o], Distribution::Default, &device);
-            let (y1, y2) = (conv3x3(x.clone(), k.clone()), conv3x3_composed(x.clone(), k.clone()));
+            let (y1, y2) = (
+                conv3x3(x.clone(), k.clone()),
+                conv3x3_composed(x.clone(), k.clone()),
+            );
             close(y1.clone().inner(), y2.clone().inner());
             let (g1, g2) = ((y1 * g.clone()).sum().backward(), (y2 * g).sum().backward());
             close(x.grad(&g1).unwrap(), x.grad(&g2).unwrap());
             close(k.grad(&g1).unwrap(), k.grad(&g2).unwrap());
-            close(conv3x3(x.clone().inner(), k.clone().inner()), conv3x3(x, k).inner());
+            close(
+                conv3x3(x.clone().inner(), k.clone().inner()),
+                conv3x3(x, k).inner(),
+            );
         }
     }
 

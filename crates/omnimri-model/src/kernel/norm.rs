@@ -41,7 +41,10 @@ fn moments(x: &[f32], c: usize) -> (Vec<f32>, Vec<f32>) {
         }
     }
     by_group(&mut variance, pixels);
-    let scale = variance.iter().map(|v| 1.0 / (v + EPSILON).sqrt()).collect();
+    let scale = variance
+        .iter()
+        .map(|v| 1.0 / (v + EPSILON).sqrt())
+        .collect();
     (mean, scale)
 }
 
@@ -49,16 +52,18 @@ fn moments(x: &[f32], c: usize) -> (Vec<f32>, Vec<f32>) {
 pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], pixels: usize) -> Vec<f32> {
     let c = gamma.len();
     let mut y = vec![0.0; x.len()];
-    y.par_chunks_mut(pixels * c).zip(x.par_chunks(pixels * c)).for_each(|(y, x)| {
-        let (mean, scale) = moments(x, c);
-        let a: Vec<f32> = (0..c).map(|i| scale[i] * gamma[i]).collect();
-        let b: Vec<f32> = (0..c).map(|i| beta[i] - mean[i] * a[i]).collect();
-        for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-            for i in 0..c {
-                y[i] = (x[i] * a[i] + b[i]).max(0.0);
+    y.par_chunks_mut(pixels * c)
+        .zip(x.par_chunks(pixels * c))
+        .for_each(|(y, x)| {
+            let (mean, scale) = moments(x, c);
+            let a: Vec<f32> = (0..c).map(|i| scale[i] * gamma[i]).collect();
+            let b: Vec<f32> = (0..c).map(|i| beta[i] - mean[i] * a[i]).collect();
+            for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
+                for i in 0..c {
+                    y[i] = (x[i] * a[i] + b[i]).max(0.0);
+                }
             }
-        }
-    });
+        });
     y
 }
 
@@ -101,7 +106,11 @@ fn image_backward(
     for (x, gy) in x.chunks_exact(c).zip(gy.chunks_exact(c)) {
         for i in 0..c {
             let hat = (x[i] - mean[i]) * scale[i];
-            let through = if hat * gamma[i] + beta[i] > 0.0 { gy[i] } else { 0.0 };
+            let through = if hat * gamma[i] + beta[i] > 0.0 {
+                gy[i]
+            } else {
+                0.0
+            };
             dgamma[i] += through * hat;
             dbeta[i] += through;
         }
@@ -111,10 +120,17 @@ fn image_backward(
     let mut mean_gh: Vec<f32> = (0..c).map(|i| dgamma[i] * gamma[i]).collect();
     by_group(&mut mean_g, pixels);
     by_group(&mut mean_gh, pixels);
-    for (gx, (x, gy)) in gx.chunks_exact_mut(c).zip(x.chunks_exact(c).zip(gy.chunks_exact(c))) {
+    for (gx, (x, gy)) in gx
+        .chunks_exact_mut(c)
+        .zip(x.chunks_exact(c).zip(gy.chunks_exact(c)))
+    {
         for i in 0..c {
             let hat = (x[i] - mean[i]) * scale[i];
-            let through = if hat * gamma[i] + beta[i] > 0.0 { gy[i] } else { 0.0 };
+            let through = if hat * gamma[i] + beta[i] > 0.0 {
+                gy[i]
+            } else {
+                0.0
+            };
             gx[i] = scale[i] * (through * gamma[i] - mean_g[i] - hat * mean_gh[i]);
         }
     }

@@ -39,7 +39,10 @@ pub fn self_adjoint(x: Tensor<4>, op: Arc<dyn SelfAdjoint>) -> Tensor<4> {
     }
     let device = x.device();
     let data = x.into_data().convert::<f32>();
-    let y = data.as_slice::<f32>().map(|x| op.apply(x)).unwrap_or_default();
+    let y = data
+        .as_slice::<f32>()
+        .map(|x| op.apply(x))
+        .unwrap_or_default();
     Tensor::from_data(TensorData::new(y, shape), &device)
 }
 

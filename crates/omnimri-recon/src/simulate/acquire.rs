@@ -66,31 +66,35 @@ pub fn coil_maps_birdcage(n_coils: usize, n_y: usize, n_x: usize, seed: u64) -> 
         .collect();
     let mut pixels = vec![Complex32::default(); n_coils * n_y * n_x];
     let unit = |i: usize, n: usize| (i as f64 - (n / 2) as f64) / (n as f64 / 2.0);
-    pixels.par_chunks_mut((n_x * n_coils).max(1)).enumerate().for_each(|(row, pixels)| {
-        let y = unit(row, n_y);
-        for (column, pixel) in pixels.chunks_mut(n_coils).enumerate() {
-            let x = unit(column, n_x);
-            let mut energy = 0.0;
-            let values: Vec<Complex64> = loops
-                .iter()
-                .map(|l| {
-                    let (dy, dx) = (y - l.centre[0], x - l.centre[1]);
-                    // Strength falls with distance as on the axis of a loop; the phase follows the direction to a point so
-                    // far outside the field of view that it has no branch cut inside.
-                    let strength = (1.0 + (dy * dy + dx * dx) / (l.width * l.width)).powf(-1.5);
-                    let inward = -Complex64::new(l.centre[1], l.centre[0]);
-                    let away = Complex64::new(x, y) + inward * (1.9 / inward.norm());
-                    let phase = (away * inward.conj()).arg() + l.turn + l.ramp[0] * y + l.ramp[1] * x;
-                    energy += strength * strength;
-                    Complex64::from_polar(strength, phase)
-                })
-                .collect();
-            for (out, v) in pixel.iter_mut().zip(values) {
-                let v = v / energy.sqrt();
-                *out = Complex32::new(v.re as f32, v.im as f32);
+    pixels
+        .par_chunks_mut((n_x * n_coils).max(1))
+        .enumerate()
+        .for_each(|(row, pixels)| {
+            let y = unit(row, n_y);
+            for (column, pixel) in pixels.chunks_mut(n_coils).enumerate() {
+                let x = unit(column, n_x);
+                let mut energy = 0.0;
+                let values: Vec<Complex64> = loops
+                    .iter()
+                    .map(|l| {
+                        let (dy, dx) = (y - l.centre[0], x - l.centre[1]);
+                        // Strength falls with distance as on the axis of a loop; the phase follows the direction to a point so
+                        // far outside the field of view that it has no branch cut inside.
+                        let strength = (1.0 + (dy * dy + dx * dx) / (l.width * l.width)).powf(-1.5);
+                        let inward = -Complex64::new(l.centre[1], l.centre[0]);
+                        let away = Complex64::new(x, y) + inward * (1.9 / inward.norm());
+                        let phase =
+                            (away * inward.conj()).arg() + l.turn + l.ramp[0] * y + l.ramp[1] * x;
+                        energy += strength * strength;
+                        Complex64::from_polar(strength, phase)
+                    })
+                    .collect();
+                for (out, v) in pixel.iter_mut().zip(values) {
+                    let v = v / energy.sqrt();
+                    *out = Complex32::new(v.re as f32, v.im as f32);
+                }
             }
-        }
-    });
+        });
     CoilMaps::from_pixels(&pixels, vec![true; n_y * n_x], n_coils, n_y, n_x)
 }
 
@@ -112,7 +116,12 @@ pub fn acquire(
     for (what, found) in [("image", image.len()), ("sampling mask", mask.mask.len())] {
         if found != n || (mask.n_y, mask.n_x) != (maps.n_y, maps.n_x) {
             let hint = "image, coil maps and mask must have one matrix";
-            return Err(Error::Size { what, expected: n, found, hint });
+            return Err(Error::Size {
+                what,
+                expected: n,
+                found,
+                hint,
+            });
         }
     }
     if !(noise_sigma.is_finite() && noise_sigma >= 0.0) {
@@ -131,15 +140,22 @@ pub fn acquire(
         }
     });
     fft2(&mut samples, maps.n_y, maps.n_x);
-    samples.par_chunks_mut(n.max(1)).enumerate().for_each(|(coil, samples)| {
-        // A stream a coil: the noise does not depend on how coils are handed to threads.
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(coil as u64);
-        let noise = complex_noise(n, noise_sigma, &mut rng);
-        for ((v, e), &measured) in samples.iter_mut().zip(noise).zip(&mask.mask) {
-            *v = if measured { *v + e } else { Complex32::default() };
-        }
-    });
+    samples
+        .par_chunks_mut(n.max(1))
+        .enumerate()
+        .for_each(|(coil, samples)| {
+            // A stream a coil: the noise does not depend on how coils are handed to threads.
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(coil as u64);
+            let noise = complex_noise(n, noise_sigma, &mut rng);
+            for ((v, e), &measured) in samples.iter_mut().zip(noise).zip(&mask.mask) {
+                *v = if measured {
+                    *v + e
+                } else {
+                    Complex32::default()
+                };
+            }
+        });
     Ok(KSpace {
         samples,
         n_coils: maps.n_coils,
@@ -175,11 +191,17 @@ mod tests {
     fn a_full_noiseless_scan_gives_the_image_back() {
         let (n_y, n_x) = (21, 34);
         let maps = coil_maps_birdcage(4, n_y, n_x, 1);
-        let image: Vec<Complex32> =
-            (0..n_y * n_x).map(|i| Complex32::from_polar(1.0 + (i % 5) as f32, i as f32)).collect();
+        let image: Vec<Complex32> = (0..n_y * n_x)
+            .map(|i| Complex32::from_polar(1.0 + (i % 5) as f32, i as f32))
+            .collect();
         let scan = acquire(&image, &maps, &SamplingMask::full(n_y, n_x), 0.0, 0).unwrap();
         let back = root_sum_of_squares(&coil_images(&scan), n_y * n_x);
-        assert!(image.iter().zip(&back).all(|(a, b)| (a.norm() - b).abs() < 1e-4));
+        assert!(
+            image
+                .iter()
+                .zip(&back)
+                .all(|(a, b)| (a.norm() - b).abs() < 1e-4)
+        );
     }
 
     #[test]

@@ -36,7 +36,10 @@ impl Local {
     /// Weighted sum of the four corners of a cell.
     pub fn mix(corners: [&Self; 4], w: [f32; 4]) -> Self {
         let sum = |f: fn(&Self) -> f32| {
-            f(corners[0]) * w[0] + f(corners[1]) * w[1] + f(corners[2]) * w[2] + f(corners[3]) * w[3]
+            f(corners[0]) * w[0]
+                + f(corners[1]) * w[1]
+                + f(corners[2]) * w[2]
+                + f(corners[3]) * w[3]
         };
         Self {
             depth: sum(|c| c.depth),
@@ -71,7 +74,10 @@ impl<'a> Anatomy<'a> {
         Self {
             spec,
             surface: Waves::random(rng, 8, 70.0..130.0),
-            folds: [Waves::random(rng, 16, 44.0..62.0), Waves::random(rng, 16, 23.0..31.0)],
+            folds: [
+                Waves::random(rng, 16, 44.0..62.0),
+                Waves::random(rng, 16, 23.0..31.0),
+            ],
             bend: std::array::from_fn(|_| Waves::random(rng, 8, 45.0..90.0)),
             reach: Waves::random(rng, 8, 30.0..60.0),
             layers: Waves::random(rng, 8, 18.0..60.0),
@@ -79,7 +85,10 @@ impl<'a> Anatomy<'a> {
                 Waves::random(rng, 12, 1.3 * radius..2.6 * radius),
                 Waves::random(rng, 12, 6.0..14.0),
             ],
-            texture: [Waves::random(rng, 8, 25.0..60.0), Waves::random(rng, 12, 3.0..8.0)],
+            texture: [
+                Waves::random(rng, 8, 25.0..60.0),
+                Waves::random(rng, 12, 3.0..8.0),
+            ],
         }
     }
 
@@ -91,9 +100,8 @@ impl<'a> Anatomy<'a> {
         // Sulci run inwards: the fields are read on a sphere, where the point's direction meets it, with a drift that makes
         // the walls bend. Large sulci are nearly mirrored, small ones are not.
         let onto = FOLD_RADIUS / length;
-        let drift = |amount: f32| -> [f32; 3] {
-            std::array::from_fn(|i| p[i] * onto + amount * bend[i])
-        };
+        let drift =
+            |amount: f32| -> [f32; 3] { std::array::from_fn(|i| p[i] * onto + amount * bend[i]) };
         let mut large = drift(5.0);
         large[0] = large[0].abs();
         let stretch = length / FOLD_RADIUS;
@@ -101,8 +109,10 @@ impl<'a> Anatomy<'a> {
             let (value, slope) = waves.value_and_slope(q);
             (value / slope.max(0.02) * stretch).clamp(-12.0, 12.0)
         };
-        let sulcus =
-            [distance(&self.folds[0], large), distance(&self.folds[1], drift(6.0))];
+        let sulcus = [
+            distance(&self.folds[0], large),
+            distance(&self.folds[1], drift(6.0)),
+        ];
         let r = self.reach.value(p);
         Local {
             depth,
@@ -134,7 +144,11 @@ impl<'a> Anatomy<'a> {
         if let Some(tissue) = self.posterior_fossa(p, l) {
             return tissue;
         }
-        if l.depth > 0.0 { self.cerebrum(p, l) } else { self.outside(p, l) }
+        if l.depth > 0.0 {
+            self.cerebrum(p, l)
+        } else {
+            self.outside(p, l)
+        }
     }
 
     /// Fluid, meninges, skull and scalp.
@@ -148,7 +162,11 @@ impl<'a> Anatomy<'a> {
         // The superior sagittal sinus, a wedge between the hemispheres under the skull.
         let wedge = out + 2.5;
         if z > -20.0 && (y > 40.0 || z > 40.0 || y < -60.0) && wedge > 0.0 && out < edge + 2.2 {
-            let width = if y > 0.0 || z > 40.0 { 1.2 + 0.55 * wedge } else { 0.5 + 0.25 * wedge };
+            let width = if y > 0.0 || z > 40.0 {
+                1.2 + 0.55 * wedge
+            } else {
+                0.5 + 0.25 * wedge
+            };
             if (x - l.warp[0] * 0.5).abs() < width {
                 return Tissue::Blood;
             }
@@ -175,18 +193,30 @@ impl<'a> Anatomy<'a> {
         }
         edge += skull;
         // The temporal muscle.
-        let muscle = 8.5 * smooth((x.abs() - 40.0) / 16.0) * smooth((28.0 - z) / 26.0)
-            * smooth((14.0 - y) / 26.0) * smooth((y + 74.0) / 22.0);
+        let muscle = 8.5
+            * smooth((x.abs() - 40.0) / 16.0)
+            * smooth((28.0 - z) / 26.0)
+            * smooth((14.0 - y) / 26.0)
+            * smooth((y + 74.0) / 22.0);
         if out < edge + muscle {
             return Tissue::Muscle;
         }
         edge += muscle;
-        let fat = (spec.fat_mm * (1.0 + 0.25 * (y / 84.0)) - 0.25 * muscle + 0.6 * l.layers).max(1.0);
+        let fat =
+            (spec.fat_mm * (1.0 + 0.25 * (y / 84.0)) - 0.25 * muscle + 0.6 * l.layers).max(1.0);
         if out < edge + fat {
             // Septa make fat look like fat.
-            return if (l.texture > 1.5) && fat > 2.0 { Tissue::Skin } else { Tissue::Fat };
+            return if (l.texture > 1.5) && fat > 2.0 {
+                Tissue::Skin
+            } else {
+                Tissue::Fat
+            };
         }
-        if out < edge + fat + 1.9 { Tissue::Skin } else { Tissue::Air }
+        if out < edge + fat + 1.9 {
+            Tissue::Skin
+        } else {
+            Tissue::Air
+        }
     }
 
     /// Below the skull base: a coarse face and neck, for coronal and sagittal cuts.
@@ -207,7 +237,11 @@ impl<'a> Anatomy<'a> {
             return Tissue::Fat;
         }
         let hollow = |c: [f32; 3], r: [f32; 3]| {
-            norm([(x.abs() - c[0]) / r[0], (y - c[1]) / r[1], (z - c[2]) / r[2]]) < 1.0 + 0.12 * l.layers
+            norm([
+                (x.abs() - c[0]) / r[0],
+                (y - c[1]) / r[1],
+                (z - c[2]) / r[2],
+            ]) < 1.0 + 0.12 * l.layers
         };
         let nose = hollow([5.0, -62.0, -62.0], [5.0, 26.0, 16.0]);
         let maxillary = hollow([26.0, -56.0, -62.0], [12.0, 14.0, 14.0]);
@@ -258,7 +292,8 @@ impl<'a> Anatomy<'a> {
 
     /// Leaves of the cerebellum: grey with fine fluid lines, a white core.
     fn folia(&self, [x, y, z]: [f32; 3], l: &Local, inside: f32) -> Tissue {
-        let core = solid([x.abs(), y, z], [20.0, 38.0, -41.0], [17.0, 15.0, 10.0]) + 2.5 * l.texture;
+        let core =
+            solid([x.abs(), y, z], [20.0, 38.0, -41.0], [17.0, 15.0, 10.0]) + 2.5 * l.texture;
         if core > 0.0 {
             return Tissue::WhiteMatter;
         }
@@ -301,7 +336,11 @@ impl<'a> Anatomy<'a> {
                 ribbon |= s * s + under * under < cortex * cortex;
             }
         }
-        if ribbon { Tissue::GreyMatter } else { Tissue::WhiteMatter }
+        if ribbon {
+            Tissue::GreyMatter
+        } else {
+            Tissue::WhiteMatter
+        }
     }
 
     /// The fissure between the hemispheres with the falx in it, and the cortex along it.
@@ -321,7 +360,11 @@ impl<'a> Anatomy<'a> {
             return Some(Tissue::Dura);
         }
         if x.abs() < gap {
-            return Some(if free < 1.0 { Tissue::GreyMatter } else { Tissue::Csf });
+            return Some(if free < 1.0 {
+                Tissue::GreyMatter
+            } else {
+                Tissue::Csf
+            });
         }
         (x.abs() < gap + self.spec.cortex_mm && free > 1.5).then_some(Tissue::GreyMatter)
     }
@@ -365,15 +408,29 @@ impl<'a> Anatomy<'a> {
         let septum = q[0] < 0.7;
         let third = (1.6 * w - q[0]).min(13.0 - norm([0.0, y - 6.0, (z + 4.0) * 1.3]));
         // The caudate indents the frontal horn from the side.
-        let caudate = solid(q, [13.5, -18.0, 8.0], [6.0, 11.0, 10.0])
-            .max(capsule(q, [14.5, -10.0, 16.0], 3.5, [20.0, 16.0, 19.0], 1.8));
+        let caudate = solid(q, [13.5, -18.0, 8.0], [6.0, 11.0, 10.0]).max(capsule(
+            q,
+            [14.5, -10.0, 16.0],
+            3.5,
+            [20.0, 16.0, 19.0],
+            1.8,
+        ));
         if caudate > 0.0 && (ventricle < 1.0 || q[0] > 10.5) {
             return Some(Tissue::DeepGrey);
         }
         if ventricle > 0.0 && !septum {
-            let plexus = solid(q, [21.5, 33.0, 8.0], [3.0, 6.5, 4.5])
-                .max(capsule(q, [9.0, 4.0, 15.5], 1.2, [18.0, 26.0, 12.0], 1.8));
-            return Some(if plexus > 0.0 { Tissue::Choroid } else { Tissue::Csf });
+            let plexus = solid(q, [21.5, 33.0, 8.0], [3.0, 6.5, 4.5]).max(capsule(
+                q,
+                [9.0, 4.0, 15.5],
+                1.2,
+                [18.0, 26.0, 12.0],
+                1.8,
+            ));
+            return Some(if plexus > 0.0 {
+                Tissue::Choroid
+            } else {
+                Tissue::Csf
+            });
         }
         if third > 0.0 {
             return Some(Tissue::Csf);

@@ -39,7 +39,10 @@ pub fn demo_scan(seed: u64) -> Result<DemoScan> {
     const PIXEL_MM: f32 = 0.9;
     const N_COILS: usize = 8;
     let spec = demo_head(seed);
-    let cut = Cut { supersampling: 3, ..Cut::axial(9.0, PIXEL_MM) };
+    let cut = Cut {
+        supersampling: 3,
+        ..Cut::axial(9.0, PIXEL_MM)
+    };
     let phantom = slice(&spec, cut, N, N)?;
     let truth_image = render(&phantom, &Sequence::t1_post());
     // A slow phase across the slice, as off-resonance leaves it.
@@ -47,12 +50,20 @@ pub fn demo_scan(seed: u64) -> Result<DemoScan> {
         .iter()
         .enumerate()
         .map(|(i, v)| {
-            let (y, x) = ((i / N) as f32 / N as f32 - 0.5, (i % N) as f32 / N as f32 - 0.5);
+            let (y, x) = (
+                (i / N) as f32 / N as f32 - 0.5,
+                (i % N) as f32 / N as f32 - 0.5,
+            );
             Complex32::from_polar(*v, 0.8 * x - 1.4 * y + 2.0 * x * y + 1.1 * y * y)
         })
         .collect();
     let maps = coil_maps_birdcage(N_COILS, N, N, seed);
-    let pattern = LinePattern { axis: PhaseAxis::X, acceleration: 4.0, n_centre: 22, seed };
+    let pattern = LinePattern {
+        axis: PhaseAxis::X,
+        acceleration: 4.0,
+        n_centre: 22,
+        seed,
+    };
     let mask = equispaced(N, N, &pattern)?;
     let mean = truth_image.iter().sum::<f32>() / truth_image.len() as f32;
     let kspace = acquire(&image, &maps, &mask, 0.06 * mean, seed)?;
@@ -63,7 +74,14 @@ pub fn demo_scan(seed: u64) -> Result<DemoScan> {
     );
     let geometry = phantom.geometry();
     let lesion_mask = phantom.lesion_mask.clone();
-    Ok(DemoScan { kspace, truth_image, lesion_mask, phantom, geometry, description })
+    Ok(DemoScan {
+        kspace,
+        truth_image,
+        lesion_mask,
+        phantom,
+        geometry,
+        description,
+    })
 }
 
 /// The head of the demo: average, with a glioma-like tumour in the patient's left hemisphere.

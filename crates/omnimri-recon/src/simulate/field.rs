@@ -51,7 +51,12 @@ impl Waves {
     #[inline]
     pub fn value(&self, [x, y, z]: [f32; 3]) -> f32 {
         let n = self.phase.len();
-        let (kx, ky, kz, phase) = (&self.kx[..n], &self.ky[..n], &self.kz[..n], &self.phase[..n]);
+        let (kx, ky, kz, phase) = (
+            &self.kx[..n],
+            &self.ky[..n],
+            &self.kz[..n],
+            &self.phase[..n],
+        );
         let mut lanes = [0.0f32; 4];
         for group in (0..n).step_by(4) {
             for (lane, sum) in lanes.iter_mut().enumerate() {
@@ -66,7 +71,12 @@ impl Waves {
     #[inline]
     pub fn value_and_slope(&self, [x, y, z]: [f32; 3]) -> (f32, f32) {
         let n = self.phase.len();
-        let (kx, ky, kz, phase) = (&self.kx[..n], &self.ky[..n], &self.kz[..n], &self.phase[..n]);
+        let (kx, ky, kz, phase) = (
+            &self.kx[..n],
+            &self.ky[..n],
+            &self.kz[..n],
+            &self.phase[..n],
+        );
         let mut lanes = [[0.0f32; 4]; 4];
         for group in (0..n).step_by(4) {
             for lane in 0..4 {
@@ -80,7 +90,10 @@ impl Waves {
             }
         }
         let [v, gx, gy, gz] = lanes.map(|l| self.amplitude * ((l[0] + l[1]) + (l[2] + l[3])));
-        (v, std::f32::consts::TAU * (gx * gx + gy * gy + gz * gz).sqrt())
+        (
+            v,
+            std::f32::consts::TAU * (gx * gx + gy * gy + gz * gz).sqrt(),
+        )
     }
 }
 

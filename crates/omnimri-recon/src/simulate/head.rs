@@ -72,7 +72,11 @@ impl HeadSpec {
                 rng.random_range(-5.0..5.0),
                 rng.random_range(-6.0..6.0),
             ],
-            offset_mm: [rng.random_range(-5.0..5.0), rng.random_range(-6.0..6.0), 0.0],
+            offset_mm: [
+                rng.random_range(-5.0..5.0),
+                rng.random_range(-6.0..6.0),
+                0.0,
+            ],
             bias: rng.random_range(0.05..0.4),
             ..average
         };

@@ -86,7 +86,8 @@ impl LesionSpec {
                 // A quarter grows on the falx, the rest on the convexity.
                 let falx = rng.random::<f32>() < 0.25;
                 let centre = if falx {
-                    let y = rng.random_range(0.6..0.85) * if angle.sin() < 0.0 { -1.0 } else { 1.0 };
+                    let y =
+                        rng.random_range(0.6..0.85) * if angle.sin() < 0.0 { -1.0 } else { 1.0 };
                     [side * rng.random_range(0.08..0.16), y * flat, z]
                 } else {
                     let at = flat * rng.random_range(0.84..0.95);
@@ -99,7 +100,11 @@ impl LesionSpec {
                     irregularity: rng.random_range(0.05..0.3),
                     enhancement: Enhancement::Solid,
                     rim_mm: 0.0,
-                    oedema_mm: if rng.random::<bool>() { rng.random_range(0.0..10.0) } else { 0.0 },
+                    oedema_mm: if rng.random::<bool>() {
+                        rng.random_range(0.0..10.0)
+                    } else {
+                        0.0
+                    },
                 }
             }
             LesionKind::PituitaryLike => Self {
@@ -120,7 +125,11 @@ impl LesionSpec {
 
     /// Where the undisturbed anatomy at `p` came from: tissue is pushed outwards, most at the tumour's edge.
     pub(crate) fn pull_back(&self, centre_mm: [f32; 3], p: [f32; 3]) -> [f32; 3] {
-        let v = [p[0] - centre_mm[0], p[1] - centre_mm[1], p[2] - centre_mm[2]];
+        let v = [
+            p[0] - centre_mm[0],
+            p[1] - centre_mm[1],
+            p[2] - centre_mm[2],
+        ];
         let d2 = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
         let r = self.radius_mm;
         // The push dies out within three radii; half of the tumour's volume displaces, the rest infiltrates.
@@ -145,8 +154,16 @@ impl LesionSpec {
         host: Tissue,
     ) -> Option<Tissue> {
         let r = self.radius_mm;
-        let squeeze = if self.kind == LesionKind::PituitaryLike { 0.75 } else { 1.0 };
-        let v = [p[0] - centre_mm[0], p[1] - centre_mm[1], (p[2] - centre_mm[2]) * squeeze];
+        let squeeze = if self.kind == LesionKind::PituitaryLike {
+            0.75
+        } else {
+            1.0
+        };
+        let v = [
+            p[0] - centre_mm[0],
+            p[1] - centre_mm[1],
+            (p[2] - centre_mm[2]) * squeeze,
+        ];
         let distance = (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt();
         if distance > 2.0 * r + self.oedema_mm + 20.0 {
             return None;
@@ -165,9 +182,7 @@ impl LesionSpec {
             return Some(self.inside(inside, inner));
         }
         // The dural tail of a meningioma: dura thickened beside its base.
-        if self.kind == LesionKind::MeningiomaLike
-            && inside > -8.0
-            && (-3.5..-1.8).contains(&depth)
+        if self.kind == LesionKind::MeningiomaLike && inside > -8.0 && (-3.5..-1.8).contains(&depth)
         {
             return Some(Tissue::Dura);
         }
@@ -186,7 +201,11 @@ impl LesionSpec {
             (_, Enhancement::Ring) => {
                 // A rim of uneven thickness, with nodules where the noise is high.
                 let rim = self.rim_mm * (1.0 + 0.45 * inner);
-                if inside < rim.max(1.2) { Tissue::EnhancingGlioma } else { Tissue::Necrosis }
+                if inside < rim.max(1.2) {
+                    Tissue::EnhancingGlioma
+                } else {
+                    Tissue::Necrosis
+                }
             }
         }
     }

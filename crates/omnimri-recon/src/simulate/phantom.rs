@@ -25,7 +25,12 @@ pub struct Cut {
 impl Cut {
     /// An axial cut.
     pub const fn axial(offset_mm: f32, pixel_mm: f32) -> Self {
-        Self { plane: Plane::Axial, offset_mm, pixel_mm, supersampling: 2 }
+        Self {
+            plane: Plane::Axial,
+            offset_mm,
+            pixel_mm,
+            supersampling: 2,
+        }
     }
 
     /// Position in head coordinates (left, posterior, superior) of a point `(row, column)` millimetres from the slice's centre.
@@ -93,7 +98,14 @@ pub fn stack(
     let mut fractions = vec![0.0f32; n_z * n * N_TISSUES];
     let mut texture = vec![0.0f32; n_z * n];
     for z in 0..n_z {
-        let at = Sampler { anatomy: &anatomy, spec, cut, offset: cut.offset_mm + z as f32 * slice_mm, n_y, n_x };
+        let at = Sampler {
+            anatomy: &anatomy,
+            spec,
+            cut,
+            offset: cut.offset_mm + z as f32 * slice_mm,
+            n_y,
+            n_x,
+        };
         let lattice = at.lattice();
         fractions[z * n * N_TISSUES..(z + 1) * n * N_TISSUES]
             .par_chunks_mut(n_x * N_TISSUES)
@@ -108,25 +120,71 @@ pub fn stack(
             best as u8
         })
         .collect();
-    let tumours: Vec<usize> = (0..N_TISSUES).filter(|&t| Tissue::ALL[t].is_tumour()).collect();
+    let tumours: Vec<usize> = (0..N_TISSUES)
+        .filter(|&t| Tissue::ALL[t].is_tumour())
+        .collect();
     let lesion_mask = fractions
         .chunks(N_TISSUES)
         .map(|f| tumours.iter().map(|&t| f[t]).sum::<f32>() >= 0.5)
         .collect();
     let bias = bias_field(spec, n_z, n_y, n_x);
-    Ok(Phantom { n_z, n_y, n_x, fractions, texture, bias, labels, lesion_mask, cut, slice_mm })
+    Ok(Phantom {
+        n_z,
+        n_y,
+        n_x,
+        fractions,
+        texture,
+        bias,
+        labels,
+        lesion_mask,
+        cut,
+        slice_mm,
+    })
 }
 
 fn check(cut: Cut, n_z: usize, slice_mm: f32, n_y: usize, n_x: usize) -> Result<()> {
-    let n = n_z.checked_mul(n_y).and_then(|n| n.checked_mul(n_x)).unwrap_or(usize::MAX);
+    let n = n_z
+        .checked_mul(n_y)
+        .and_then(|n| n.checked_mul(n_x))
+        .unwrap_or(usize::MAX);
     let range = |what, min: f64, max: f64, found: f64, hint| match (min..=max).contains(&found) {
         true => Ok(()),
-        false => Err(Error::OutOfRange { what, min, max, found, hint }),
+        false => Err(Error::OutOfRange {
+            what,
+            min,
+            max,
+            found,
+            hint,
+        }),
     };
-    range("phantom voxels", 1.0, MAX_VOXELS as f64, n as f64, "choose a smaller grid")?;
-    range("pixel size", 0.05, 50.0, cut.pixel_mm.into(), "in millimetres")?;
-    range("slice distance", 0.05, 100.0, slice_mm.into(), "in millimetres")?;
-    range("supersampling", 1.0, 8.0, cut.supersampling as f64, "2 or 3 are usual")
+    range(
+        "phantom voxels",
+        1.0,
+        MAX_VOXELS as f64,
+        n as f64,
+        "choose a smaller grid",
+    )?;
+    range(
+        "pixel size",
+        0.05,
+        50.0,
+        cut.pixel_mm.into(),
+        "in millimetres",
+    )?;
+    range(
+        "slice distance",
+        0.05,
+        100.0,
+        slice_mm.into(),
+        "in millimetres",
+    )?;
+    range(
+        "supersampling",
+        1.0,
+        8.0,
+        cut.supersampling as f64,
+        "2 or 3 are usual",
+    )
 }
 
 /// Samples one slice.
@@ -215,11 +273,20 @@ fn bias_field(spec: &HeadSpec, n_z: usize, n_y: usize, n_x: usize) -> Vec<f32> {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(spec.seed);
     rng.set_stream(3);
     let c: [f32; 6] = std::array::from_fn(|_| rng.random_range(-1.0..1.0));
-    let unit = |i: usize, n: usize| if n > 1 { 2.0 * i as f32 / (n - 1) as f32 - 1.0 } else { 0.0 };
+    let unit = |i: usize, n: usize| {
+        if n > 1 {
+            2.0 * i as f32 / (n - 1) as f32 - 1.0
+        } else {
+            0.0
+        }
+    };
     (0..n_z * n_y * n_x)
         .map(|i| {
-            let (z, y, x) =
-                (unit(i / (n_y * n_x), n_z), unit(i / n_x % n_y, n_y), unit(i % n_x, n_x));
+            let (z, y, x) = (
+                unit(i / (n_y * n_x), n_z),
+                unit(i / n_x % n_y, n_y),
+                unit(i % n_x, n_x),
+            );
             let shape = 0.35 * (c[0] * x + c[1] * y + c[2] * z) + 0.25 * (c[3] * x * y)
                 + 0.2 * (c[4] * x * x + c[5] * y * y)
                 // Coils around the head brighten its rim.
@@ -248,12 +315,19 @@ impl Phantom {
     /// T1 in milliseconds without contrast agent, from the mean of rates, `[z][y][x]`.
     pub fn t1_ms(&self, field: FieldStrength) -> Vec<f32> {
         let rates = self.mean(|t| 1.0 / t.relaxation(field, 0.0).t1_ms);
-        rates.iter().zip(&self.texture).map(|(r, t)| (1.0 + t) / r).collect()
+        rates
+            .iter()
+            .zip(&self.texture)
+            .map(|(r, t)| (1.0 + t) / r)
+            .collect()
     }
 
     /// T2 in milliseconds without contrast agent, from the mean of rates, `[z][y][x]`.
     pub fn t2_ms(&self, field: FieldStrength) -> Vec<f32> {
-        self.mean(|t| 1.0 / t.relaxation(field, 0.0).t2_ms).iter().map(|r| 1.0 / r).collect()
+        self.mean(|t| 1.0 / t.relaxation(field, 0.0).t2_ms)
+            .iter()
+            .map(|r| 1.0 / r)
+            .collect()
     }
 
     /// Grid and affine of the phantom in patient space.
@@ -265,13 +339,21 @@ impl Phantom {
         let (w, h) = (half(self.n_x), half(self.n_y));
         // Columns i, j, k and the origin, in RAS+; head coordinates are left, posterior, superior.
         let rows = match self.cut.plane {
-            Plane::Axial => [[-mm, 0.0, 0.0, w], [0.0, -mm, 0.0, h], [0.0, 0.0, step, start]],
-            Plane::Coronal => {
-                [[-mm, 0.0, 0.0, w], [0.0, 0.0, -step, -start], [0.0, -mm, 0.0, h - 12.0]]
-            }
-            Plane::Sagittal => {
-                [[0.0, 0.0, -step, -start], [-mm, 0.0, 0.0, w], [0.0, -mm, 0.0, h - 12.0]]
-            }
+            Plane::Axial => [
+                [-mm, 0.0, 0.0, w],
+                [0.0, -mm, 0.0, h],
+                [0.0, 0.0, step, start],
+            ],
+            Plane::Coronal => [
+                [-mm, 0.0, 0.0, w],
+                [0.0, 0.0, -step, -start],
+                [0.0, -mm, 0.0, h - 12.0],
+            ],
+            Plane::Sagittal => [
+                [0.0, 0.0, -step, -start],
+                [-mm, 0.0, 0.0, w],
+                [0.0, -mm, 0.0, h - 12.0],
+            ],
         };
         Geometry {
             size: Zyx::new(self.n_z, self.n_y, self.n_x),

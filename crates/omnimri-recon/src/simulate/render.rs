@@ -12,8 +12,8 @@ pub fn render(phantom: &Phantom, sequence: &Sequence) -> Vec<f32> {
     const STEP: f32 = 0.02;
     let signal: [f32; N_TISSUES] = Tissue::ALL.map(|t| sequence.tissue_signal(t, 1.0));
     // Change of the signal for a relative change of T1.
-    let slope: [f32; N_TISSUES] =
-        Tissue::ALL.map(|t| (sequence.tissue_signal(t, 1.0 + STEP) - sequence.tissue_signal(t, 1.0)) / STEP);
+    let slope: [f32; N_TISSUES] = Tissue::ALL
+        .map(|t| (sequence.tissue_signal(t, 1.0 + STEP) - sequence.tissue_signal(t, 1.0)) / STEP);
     phantom
         .fractions
         .par_chunks(N_TISSUES)

@@ -8,7 +8,13 @@ use omnimri_train::config::{Ingredient, Kind, OptimizerConfig, Part, TokenizerSo
 use omnimri_train::{TrainConfig, train, train_until};
 
 fn ingredient(kind: Kind, weight: f64) -> Ingredient {
-    Ingredient { kind, sets: Vec::new(), batch: 2, slices: 1, weight }
+    Ingredient {
+        kind,
+        sets: Vec::new(),
+        batch: 2,
+        slices: 1,
+        weight,
+    }
 }
 
 fn config(out: &Path, steps: u64) -> TrainConfig {
@@ -41,7 +47,8 @@ fn config(out: &Path, steps: u64) -> TrainConfig {
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 fn turn() -> std::sync::MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    TURN.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn weights(dir: &Path) -> Vec<u8> {
@@ -52,13 +59,19 @@ fn weights(dir: &Path) -> Vec<u8> {
 fn a_resumed_run_equals_an_uninterrupted_one() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
-    let (whole, parts) = (config(&dir.path().join("a"), 4), config(&dir.path().join("b"), 4));
+    let (whole, parts) = (
+        config(&dir.path().join("a"), 4),
+        config(&dir.path().join("b"), 4),
+    );
     train(&whole, false).unwrap();
     train_until(&parts, false, 2).unwrap();
     let early = weights(&parts.out);
     let summary = train(&parts, true).unwrap();
     assert_eq!(summary.steps, 4);
-    assert!(early != weights(&parts.out), "two more steps change the weights");
+    assert!(
+        early != weights(&parts.out),
+        "two more steps change the weights"
+    );
     let (a, b) = (weights(&whole.out), weights(&parts.out));
     let (a, b) = (
         safetensors::SafeTensors::deserialize(&a).unwrap(),
@@ -75,7 +88,11 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
     let log = std::fs::read_to_string(parts.out.join("log.jsonl")).unwrap();
     let steps: Vec<u64> = log
         .lines()
-        .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["step"].as_u64().unwrap())
+        .map(|l| {
+            serde_json::from_str::<serde_json::Value>(l).unwrap()["step"]
+                .as_u64()
+                .unwrap()
+        })
         .collect();
     assert_eq!(steps, [1, 2, 3, 4]);
 }
@@ -90,7 +107,9 @@ fn the_loss_falls_on_simulated_heads() {
     let losses: Vec<f64> = log
         .lines()
         .map(|l| {
-            serde_json::from_str::<serde_json::Value>(l).unwrap()["mean"]["loss"].as_f64().unwrap()
+            serde_json::from_str::<serde_json::Value>(l).unwrap()["mean"]["loss"]
+                .as_f64()
+                .unwrap()
         })
         .collect();
     let mean = |l: &[f64]| l.iter().sum::<f64>() / l.len() as f64;
@@ -123,7 +142,9 @@ fn frozen_parts_do_not_move_and_published_weights_start_a_stage() {
         }
     }
     assert!(moved > 5, "{moved} tensors of the heads moved");
-    let config = Checkpoint::read(&second.out.join("export"), &Device::flex()).unwrap().config;
+    let config = Checkpoint::read(&second.out.join("export"), &Device::flex())
+        .unwrap()
+        .config;
     assert_eq!(config.history.len(), 2);
 }
 
@@ -137,7 +158,12 @@ fn what_cannot_work_is_refused_before_training() {
     assert!(error.contains("Reconstruct"), "{error}");
     c = config(dir.path(), 2);
     c.model = "enormous".into();
-    assert!(train(&c, false).unwrap_err().to_string().contains("enormous"));
+    assert!(
+        train(&c, false)
+            .unwrap_err()
+            .to_string()
+            .contains("enormous")
+    );
     let path = dir.path().join("typo.toml");
     std::fs::write(&path, "stage = 1\nlearning_rat = 3\n").unwrap();
     let error = TrainConfig::read(&path).unwrap_err().to_string();

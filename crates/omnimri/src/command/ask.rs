@@ -46,9 +46,10 @@ fn one(args: &Ask, input: &Path, question: &str) -> anyhow::Result<ExitCode> {
 fn batch(args: &Ask, file: &Path) -> anyhow::Result<ExitCode> {
     let options = super::read_options(&args.kspace)?;
     let mut reader = csv::Reader::from_path(file).with_context(|| file.display().to_string())?;
-    let rows: Vec<Row> = reader.deserialize().collect::<Result<_, _>>().with_context(|| {
-        format!("{}: expected CSV columns id,image,question", file.display())
-    })?;
+    let rows: Vec<Row> = reader
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{}: expected CSV columns id,image,question", file.display()))?;
     let engine = super::engine(&args.model)?;
     let bar = super::counter(rows.len());
     let mut images: Vec<&PathBuf> = Vec::new();
@@ -76,5 +77,9 @@ fn batch(args: &Ask, file: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     bar.finish_and_clear();
-    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

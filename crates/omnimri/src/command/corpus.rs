@@ -22,7 +22,10 @@ pub fn run(args: &Corpus) -> anyhow::Result<ExitCode> {
             }
         }
         CorpusCommand::Stats { data: None, json } => print(*json, &catalogue_table())?,
-        CorpusCommand::Stats { data: Some(dir), json } => {
+        CorpusCommand::Stats {
+            data: Some(dir),
+            json,
+        } => {
             print(*json, &stats(&load_all(dir, &[], None)?.examples))?;
         }
     }
@@ -30,5 +33,9 @@ pub fn run(args: &Corpus) -> anyhow::Result<ExitCode> {
 }
 
 fn print<T: serde::Serialize + std::fmt::Display>(json: bool, value: &T) -> anyhow::Result<()> {
-    if json { output::json(value) } else { output::line(value) }
+    if json {
+        output::json(value)
+    } else {
+        output::line(value)
+    }
 }

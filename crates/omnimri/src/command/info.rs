@@ -15,11 +15,20 @@ pub fn run(args: &Info) -> anyhow::Result<ExitCode> {
         model(&args.path, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let kspace = KSpaceOptions { axes: args.axes.clone(), mask: None };
-    let options = OpenOptions { kspace, ..OpenOptions::default() };
+    let kspace = KSpaceOptions {
+        axes: args.axes.clone(),
+        mask: None,
+    };
+    let options = OpenOptions {
+        kspace,
+        ..OpenOptions::default()
+    };
     let infos: Vec<FileInfo> = match open(&args.path, &options)? {
         Input::KSpace(k) => vec![FileInfo::from_kspace(&args.path, &k)],
-        Input::Volumes(v) => v.iter().map(|v| FileInfo::from_volume(&args.path, v)).collect(),
+        Input::Volumes(v) => v
+            .iter()
+            .map(|v| FileInfo::from_volume(&args.path, v))
+            .collect(),
     };
     match (args.json, infos.as_slice()) {
         (true, [one]) => output::json(one)?,
@@ -43,7 +52,12 @@ fn model(dir: &Path, json: bool) -> anyhow::Result<()> {
             "licences": c.licences, "history": c.history, "model": c.model,
         }));
     }
-    output::line(format_args!("model {} (version {}, sha256 {})", p.name(), p.version(), p.sha256()))?;
+    output::line(format_args!(
+        "model {} (version {}, sha256 {})",
+        p.name(),
+        p.version(),
+        p.sha256()
+    ))?;
     output::line("trained on:")?;
     for (name, licence) in &c.licences {
         output::line(format_args!("  {name}: {licence}"))?;

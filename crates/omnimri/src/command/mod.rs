@@ -29,8 +29,14 @@ pub fn engine(model: &ModelArg) -> anyhow::Result<Engine> {
 
 /// Options from the k-space arguments.
 pub fn read_options(k: &KSpaceArgs) -> anyhow::Result<ReadOptions> {
-    let kspace = KSpaceOptions { axes: k.axes.clone(), mask: k.mask.clone() };
-    let open = OpenOptions { kspace, ..OpenOptions::default() };
+    let kspace = KSpaceOptions {
+        axes: k.axes.clone(),
+        mask: k.mask.clone(),
+    };
+    let open = OpenOptions {
+        kspace,
+        ..OpenOptions::default()
+    };
     let noise = match &k.noise {
         None => None,
         Some(path) => match read_npy(path, &open)?.data {
@@ -41,16 +47,24 @@ pub fn read_options(k: &KSpaceArgs) -> anyhow::Result<ReadOptions> {
             ),
         },
     };
-    let recon = ReconOptions { lambda: k.lambda, noise, ..ReconOptions::default() };
-    Ok(ReadOptions { open, method: k.method, recon })
+    let recon = ReconOptions {
+        lambda: k.lambda,
+        noise,
+        ..ReconOptions::default()
+    };
+    Ok(ReadOptions {
+        open,
+        method: k.method,
+        recon,
+    })
 }
 
 /// A bar on stderr that counts inputs.
 pub fn counter(n: usize) -> ProgressBar {
     let bar = ProgressBar::new(n as u64);
-    if let Ok(style) =
-        ProgressStyle::with_template("[{elapsed_precise}] {wide_bar} {pos}/{len} (left {eta}) {msg}")
-    {
+    if let Ok(style) = ProgressStyle::with_template(
+        "[{elapsed_precise}] {wide_bar} {pos}/{len} (left {eta}) {msg}",
+    ) {
         bar.set_style(style);
     }
     bar

@@ -15,14 +15,20 @@ pub fn run(args: &Read) -> anyhow::Result<ExitCode> {
     drop(Staged::new(&args.out, "omnimri-probe")?);
     let engine = super::engine(&args.model)?;
     let bar = super::counter(args.inputs.len());
-    let results = engine.read_many(&args.inputs, &args.out, &options, args.memory, |path, result| {
-        bar.inc(1);
-        let line = match result {
-            Ok(outcome) => format!("{}: {}", path.display(), summary(outcome)),
-            Err(error) => format!("omnimri: {error}"),
-        };
-        bar.suspend(|| eprintln!("{}", line.replace('\n', " ")));
-    });
+    let results = engine.read_many(
+        &args.inputs,
+        &args.out,
+        &options,
+        args.memory,
+        |path, result| {
+            bar.inc(1);
+            let line = match result {
+                Ok(outcome) => format!("{}: {}", path.display(), summary(outcome)),
+                Err(error) => format!("omnimri: {error}"),
+            };
+            bar.suspend(|| eprintln!("{}", line.replace('\n', " ")));
+        },
+    );
     bar.finish_and_clear();
     let failed = results.iter().filter(|r| r.is_err()).count();
     if args.json {
@@ -34,9 +40,17 @@ pub fn run(args: &Read) -> anyhow::Result<ExitCode> {
         results.len() - failed,
         results.len(),
         args.out.display(),
-        if failed > 0 { format!("; {failed} failed, see above") } else { String::new() }
+        if failed > 0 {
+            format!("; {failed} failed, see above")
+        } else {
+            String::new()
+        }
     );
-    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// A few words on what was found.
@@ -47,7 +61,11 @@ fn summary(outcome: &ReadOutcome) -> String {
             words.push("out of scope".to_owned());
             continue;
         }
-        words.extend(r.findings.iter().map(|f| format!("{} ({:.2})", f.label.name(), f.probability)));
+        words.extend(
+            r.findings
+                .iter()
+                .map(|f| format!("{} ({:.2})", f.label.name(), f.probability)),
+        );
         if r.findings.is_empty() {
             words.push(format!("{} structures outlined", r.anatomy.len()));
         }

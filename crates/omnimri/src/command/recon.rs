@@ -13,8 +13,14 @@ use crate::cli::Recon;
 pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
     let options = super::read_options(&args.kspace)?;
     let name = args.out.to_string_lossy().to_lowercase();
-    let known = [".npy", ".nii", ".nii.gz", ".png"].iter().any(|e| name.ends_with(e));
-    anyhow::ensure!(known, "{}: expected .npy, .nii.gz or .png for --out", args.out.display());
+    let known = [".npy", ".nii", ".nii.gz", ".png"]
+        .iter()
+        .any(|e| name.ends_with(e));
+    anyhow::ensure!(
+        known,
+        "{}: expected .npy, .nii.gz or .png for --out",
+        args.out.display()
+    );
     let Input::KSpace(k) = open(&args.input, &options.open)? else {
         return Err(Error::Kind {
             path: args.input.clone(),
@@ -28,7 +34,13 @@ pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
         Method::Omnimri => Some(super::engine(&args.model)?),
         _ => None,
     };
-    let r = kspace::run(engine.as_ref(), &k, options.method, &options.recon, &args.input)?;
+    let r = kspace::run(
+        engine.as_ref(),
+        &k,
+        options.method,
+        &options.recon,
+        &args.input,
+    )?;
     for w in k.warnings.iter().chain(&r.warnings) {
         eprintln!("warning: {w}");
     }
