@@ -115,21 +115,10 @@ fn kind_of(start: &[u8]) -> Option<InputKind> {
             Some(InputKind::Image)
         }
         s if s.starts_with(npy::MAGIC) => Some(InputKind::KSpace),
-        s if s.get(128..132) == Some(b"DICM") || is_bare_dicom(s) => Some(InputKind::Dicom),
+        s if dicom::looks_like_dicom(s) => Some(InputKind::Dicom),
         s if is_nifti_header(s) => Some(InputKind::Nifti),
         _ => None,
     }
-}
-
-/// A data set without preamble: the first element is of group 0002 or 0008, little endian, low
-/// element number, with a value representation of two capitals or a short length.
-fn is_bare_dicom(start: &[u8]) -> bool {
-    let [2 | 8, 0, element, 0, a, b, c, d, ..] = *start else {
-        return false;
-    };
-    let explicit = a.is_ascii_uppercase() && b.is_ascii_uppercase();
-    let implicit = u32::from_le_bytes([a, b, c, d]) <= 64;
-    element <= 0x18 && (explicit || implicit)
 }
 
 /// What an unreadable file looks like, and what to do with it.

@@ -12,7 +12,10 @@ impl<'a> Attributes<'a> {
     pub fn text(self, tag: Tag) -> Option<String> {
         let text = self.0.get(tag)?.to_raw_str().ok()?;
         // A text of a header is shown to people: control characters would break a report's lines.
-        let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let clean: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         let clean = clean.trim();
         (!clean.is_empty()).then(|| clean.to_string())
     }
@@ -20,7 +23,9 @@ impl<'a> Attributes<'a> {
     /// Finite numbers of `tag`, whether stored as text or binary; `None` if any is not a number.
     pub fn numbers(self, tag: Tag) -> Option<Vec<f64>> {
         let element = self.0.get(tag)?;
-        let Value::Primitive(value) = element.value() else { return None };
+        let Value::Primitive(value) = element.value() else {
+            return None;
+        };
         let numbers: Vec<f64> = match value {
             dicom_core::PrimitiveValue::Strs(_) | dicom_core::PrimitiveValue::Str(_) => {
                 let text = value.to_raw_str();
@@ -29,7 +34,11 @@ impl<'a> Attributes<'a> {
                     return None;
                 }
                 text.split('\\')
-                    .map(|v| v.trim_matches(|c: char| c == '\0' || c.is_whitespace()).parse().ok())
+                    .map(|v| {
+                        v.trim_matches(|c: char| c == '\0' || c.is_whitespace())
+                            .parse()
+                            .ok()
+                    })
                     .collect::<Option<_>>()?
             }
             _ => value.to_multi_float64().ok()?,
@@ -55,7 +64,12 @@ impl<'a> Attributes<'a> {
 
     /// Items of the sequence `tag`; none if absent.
     pub fn items(self, tag: Tag) -> impl ExactSizeIterator<Item = Attributes<'a>> {
-        self.0.get(tag).and_then(|e| e.items()).unwrap_or_default().iter().map(Attributes)
+        self.0
+            .get(tag)
+            .and_then(|e| e.items())
+            .unwrap_or_default()
+            .iter()
+            .map(Attributes)
     }
 
     /// First item of the sequence `tag`.

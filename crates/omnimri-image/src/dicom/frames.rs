@@ -3,6 +3,7 @@
 //! Classic objects say it at the top of the data set, enhanced ones in per-frame and shared functional groups.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::path::Path;
 
 use dicom_core::Tag;
@@ -11,6 +12,11 @@ use dicom_dictionary_std::tags;
 use super::attributes::Attributes;
 use super::header::bad_header;
 use crate::Result;
+
+/// Sizes of a voxel that can be meant: from a micrometre to metres.
+const SIZES_MM: Range<f64> = 1e-3..1e4;
+/// No slice lies farther than this from the scanner's centre.
+const FARTHEST_MM: f64 = 1e6;
 
 /// Parameters that distinguish frames at one position; order of the fields is the order of the fourth axis.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -44,12 +50,19 @@ impl FrameKey {
     /// A total order.
     pub fn order(&self, other: &Self) -> Ordering {
         let (a, b) = (self.values(), other.values());
-        a.iter().zip(&b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+        a.iter()
+            .zip(&b)
+            .map(|(a, b)| a.total_cmp(b))
+            .find(|o| o.is_ne())
+            .unwrap_or(Ordering::Equal)
     }
 
     /// The key without the trigger time, which differs a little from slice to slice in a cine series.
     pub fn discrete(&self) -> Self {
-        Self { trigger_ms: None, ..*self }
+        Self {
+            trigger_ms: None,
+            ..*self
+        }
     }
 
     /// Names of the parameters in which `self` and `other` differ.
@@ -63,7 +76,11 @@ impl FrameKey {
             ("gradient direction", self.gradient != other.gradient),
             ("trigger time", self.trigger_ms != other.trigger_ms),
         ];
-        pairs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+        pairs
+            .into_iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(name, _)| name)
+            .collect()
     }
 }
 
@@ -115,7 +132,10 @@ struct Groups<'a> {
 impl<'a> Groups<'a> {
     /// First `Some` of `read` over the item of the functional group `group`, per frame before shared.
     fn find<T>(self, group: Tag, read: impl Fn(Attributes<'a>) -> Option<T>) -> Option<T> {
-        [self.frame, self.shared].into_iter().flatten().find_map(|g| read(g.item(group)?))
+        [self.frame, self.shared]
+            .into_iter()
+            .flatten()
+            .find_map(|g| read(g.item(group)?))
     }
 
     fn number(self, group: Tag, tag: Tag) -> Option<f64> {
@@ -130,7 +150,9 @@ pub(super) fn frame_records(
     n_frames: usize,
 ) -> Result<Vec<FrameRecord>> {
     let shared = top.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
-    let per_frame: Vec<_> = top.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).collect();
+    let per_frame: Vec<_> = top
+        .items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)
+        .collect();
     if !per_frame.is_empty() && per_frame.len() < n_frames {
         return Err(bad_header(
             path,
@@ -142,7 +164,11 @@ pub(super) fn frame_records(
     }
     let enhanced = shared.is_some() || !per_frame.is_empty();
     let records = (0..n_frames).map(|f| {
-        let groups = Groups { top, shared, frame: per_frame.get(f).copied() };
+        let groups = Groups {
+            top,
+            shared,
+            frame: per_frame.get(f).copied(),
+        };
         let mut record = record(groups, f as u32);
         if !enhanced && n_frames > 1 {
             // A classic multi-frame object has one position for all its frames, which places none of them.
@@ -156,10 +182,14 @@ pub(super) fn frame_records(
 fn record(groups: Groups<'_>, frame: u32) -> FrameRecord {
     let top = groups.top;
     let vector = |group, tag| {
-        groups.find(group, |item| item.vector(tag)).or_else(|| top.vector::<3>(tag))
+        groups
+            .find(group, |item| item.vector(tag))
+            .or_else(|| top.vector::<3>(tag))
     };
     let orientation = groups
-        .find(tags::PLANE_ORIENTATION_SEQUENCE, |i| i.vector(tags::IMAGE_ORIENTATION_PATIENT))
+        .find(tags::PLANE_ORIENTATION_SEQUENCE, |i| {
+            i.vector(tags::IMAGE_ORIENTATION_PATIENT)
+        })
         .or_else(|| top.vector::<6>(tags::IMAGE_ORIENTATION_PATIENT));
     let measures = tags::PIXEL_MEASURES_SEQUENCE;
     let pixel_spacing = groups
@@ -173,15 +203,24 @@ fn record(groups: Groups<'_>, frame: u32) -> FrameRecord {
     FrameRecord {
         file: 0,
         frame,
-        position: vector(tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT),
+        position: vector(tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)
+            .filter(|p: &[f64; 3]| p.iter().all(|v| v.abs() < FARTHEST_MM)),
         orientation: orientation.and_then(unit_axes),
-        pixel_spacing: pixel_spacing.filter(|s| s.iter().all(|v| (1e-4..1e4).contains(v))),
-        thickness_mm: measure(tags::SLICE_THICKNESS).filter(|v| (1e-4..1e4).contains(v)),
+        pixel_spacing: pixel_spacing.filter(|s| s.iter().all(|v| SIZES_MM.contains(v))),
+        thickness_mm: measure(tags::SLICE_THICKNESS).filter(|v| SIZES_MM.contains(v)),
         between_slices_mm: measure(tags::SPACING_BETWEEN_SLICES)
             .map(f64::abs)
-            .filter(|v| (1e-4..1e4).contains(v)),
-        slope: if bad_rescale { 1.0 } else { slope.unwrap_or(1.0) },
-        intercept: if bad_rescale { 0.0 } else { scale(tags::RESCALE_INTERCEPT).unwrap_or(0.0) },
+            .filter(|v| SIZES_MM.contains(v)),
+        slope: if bad_rescale {
+            1.0
+        } else {
+            slope.unwrap_or(1.0)
+        },
+        intercept: if bad_rescale {
+            0.0
+        } else {
+            scale(tags::RESCALE_INTERCEPT).unwrap_or(0.0)
+        },
         bad_rescale,
         key: frame_key(groups),
         component: component(groups),
@@ -256,7 +295,11 @@ pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
 
 /// Vector product.
 pub(super) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
 }
 
 #[cfg(test)]

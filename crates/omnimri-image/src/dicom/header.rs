@@ -1,6 +1,7 @@
 //! What a reader needs of one file's header: identity, pixel format, acquisition and one record a frame.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use dicom_dictionary_std::tags;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
@@ -8,8 +9,10 @@ use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::attributes::Attributes;
+use super::codec::Codec;
 use super::frames::{FrameRecord, frame_records};
-use super::layout::{Layout, PixelElement, SampleKind};
+use super::guard::guarded;
+use super::layout::{Layout, PixelBytes, PixelElement, SampleKind};
 use crate::{Acquisition, Error, OpenOptions, Result};
 
 /// Most frames one object may declare.
@@ -47,7 +50,10 @@ pub(super) struct FileInfo {
     pub path: PathBuf,
     pub transfer_syntax: String,
     pub big_endian: bool,
+    pub codec: Codec,
     pub deflated_at: Option<u64>,
+    /// Uncompressed samples of a deflated file, once they were read.
+    pub inflated: OnceLock<Vec<u8>>,
     pub pixels: PixelElement,
     /// Extended offset table (7FE0,0001), for objects whose basic table is empty.
     pub extended_offsets: Option<Vec<u64>>,
@@ -63,7 +69,9 @@ pub(super) struct FileInfo {
 
 /// Largest inflated data set for a voxel limit: four bytes a voxel and a generous header.
 pub(super) fn max_inflated(options: &OpenOptions) -> u64 {
-    (options.max_voxels as u64).saturating_mul(4).saturating_add(64 << 20)
+    (options.max_voxels as u64)
+        .saturating_mul(4)
+        .saturating_add(64 << 20)
 }
 
 /// Reads the header of the file at `path`, and one record for each of its frames.
@@ -72,31 +80,51 @@ pub(super) fn read_header(
     options: &OpenOptions,
 ) -> Result<(FileInfo, Vec<FrameRecord>)> {
     let layout = Layout::read(path, max_inflated(options))?;
-    let syntax = TransferSyntaxRegistry.get(layout.encoding.uid()).ok_or_else(|| {
-        unsupported(path, "transfer syntax", "one of the standard", &layout.transfer_syntax, "")
-    })?;
-    let object = InMemDicomObject::read_dataset_with_ts(layout.header.as_slice(), syntax)
-        .map_err(|source| Error::ReadDicom {
-            path: path.into(),
-            what: "data set".into(),
-            expected: "well-formed data elements".into(),
-            found: source.to_string(),
-            source: Some(Box::new(source)),
+    let syntax = TransferSyntaxRegistry
+        .get(layout.encoding.uid())
+        .ok_or_else(|| {
+            unsupported(
+                path,
+                "transfer syntax",
+                "one of the standard",
+                &layout.transfer_syntax,
+                "",
+            )
         })?;
+    let ill_formed = |found: String, source| Error::ReadDicom {
+        path: path.into(),
+        what: "data set".into(),
+        expected: "well-formed data elements".into(),
+        found,
+        source,
+    };
+    let header = layout.header.as_slice();
+    let object = guarded(|| InMemDicomObject::read_dataset_with_ts(header, syntax))
+        .map_err(|panic| ill_formed(panic, None))?
+        .map_err(|source| ill_formed(source.to_string(), Some(Box::new(source))))?;
     let header = Attributes(&object);
     refuse_non_images(path, header)?;
     let Some(pixels) = layout.pixels else {
         let found = object_name(header);
-        return Err(unsupported(path, "DICOM object", "an image", &found, "it has no pixel data"));
+        return Err(unsupported(
+            path,
+            "DICOM object",
+            "an image",
+            &found,
+            "it has no pixel data",
+        ));
     };
+    let codec = Codec::of(path, &layout.transfer_syntax)?;
     let format = pixel_format(path, header, pixels.kind)?;
     let n_frames = number_of_frames(path, header, &format, options)?;
     let records = frame_records(path, header, n_frames)?;
     let info = FileInfo {
         path: path.into(),
         transfer_syntax: layout.transfer_syntax,
+        codec,
         big_endian: layout.encoding.big_endian,
         deflated_at: layout.deflated_at,
+        inflated: OnceLock::new(),
         pixels,
         extended_offsets: extended_offsets(header),
         format,
@@ -114,20 +142,33 @@ pub(super) fn read_header(
 }
 
 impl FileInfo {
-    /// Refuses uncompressed pixel data shorter than the header declares.
+    /// Refuses pixel data that cannot hold the frames that the header declares.
     fn check_length(&self) -> Result<()> {
-        let super::layout::PixelBytes::Native { len, .. } = self.pixels.bytes else { return Ok(()) };
-        let expected = self.format.n_bytes().saturating_mul(self.n_frames as u64);
-        if len >= expected {
-            return Ok(());
+        let refuse = |expected, found| {
+            let hint = "the file was cut or its matrix size is wrong";
+            Err(bad_header(&self.path, "Pixel Data", expected, found, hint))
+        };
+        match &self.pixels.bytes {
+            PixelBytes::Native { len, .. } if self.codec == Codec::Native => {
+                let expected = self.format.n_bytes().saturating_mul(self.n_frames as u64);
+                if *len >= expected {
+                    return Ok(());
+                }
+                let frames = format!("{expected} bytes for {} frames", self.n_frames);
+                refuse(frames, format!("{len} bytes"))
+            }
+            PixelBytes::Native { .. } => {
+                refuse("compressed fragments".into(), "uncompressed samples".into())
+            }
+            PixelBytes::Fragments { .. } if self.codec == Codec::Native => {
+                refuse("uncompressed samples".into(), "compressed fragments".into())
+            }
+            PixelBytes::Fragments { fragments, .. } if fragments.len() < self.n_frames => {
+                let expected = format!("a fragment for each of {} frames", self.n_frames);
+                refuse(expected, format!("{} fragments", fragments.len()))
+            }
+            PixelBytes::Fragments { .. } => Ok(()),
         }
-        Err(bad_header(
-            &self.path,
-            "Pixel Data",
-            format!("{expected} bytes for {} frames", self.n_frames),
-            format!("{len} bytes"),
-            "the file was cut or its matrix size is wrong",
-        ))
     }
 }
 
@@ -136,11 +177,26 @@ fn refuse_non_images(path: &Path, header: Attributes<'_>) -> Result<()> {
     let modality = header.text(tags::MODALITY).unwrap_or_default();
     // A segmentation's pixels are labels, and a Siemens mosaic's are tiles of many slices: neither is a slice.
     if modality == "SEG" || class.starts_with("1.2.840.10008.5.1.4.1.1.66") {
-        return Err(unsupported(path, "DICOM object", "an image", &object_name(header), "skipped"));
+        return Err(unsupported(
+            path,
+            "DICOM object",
+            "an image",
+            &object_name(header),
+            "skipped",
+        ));
     }
-    if header.text(tags::IMAGE_TYPE).is_some_and(|t| t.split('\\').any(|v| v == "MOSAIC")) {
+    if header
+        .text(tags::IMAGE_TYPE)
+        .is_some_and(|t| t.split('\\').any(|v| v == "MOSAIC"))
+    {
         let hint = "export it as enhanced multi-frame or convert it to NIfTI";
-        return Err(unsupported(path, "image type", "one slice a frame", "a mosaic of slices", hint));
+        return Err(unsupported(
+            path,
+            "image type",
+            "one slice a frame",
+            "a mosaic of slices",
+            hint,
+        ));
     }
     Ok(())
 }
@@ -173,7 +229,13 @@ fn pixel_format(path: &Path, header: Attributes<'_>, kind: SampleKind) -> Result
         let found = header.integer(tag);
         found.filter(|v| (min..=max).contains(v)).ok_or_else(|| {
             let found = found.map_or("nothing".into(), |v| v.to_string());
-            bad_header(path, name, format!("{min} to {max}"), found, "the file is not a valid image")
+            bad_header(
+                path,
+                name,
+                format!("{min} to {max}"),
+                found,
+                "the file is not a valid image",
+            )
         })
     };
     let rows = bounded(tags::ROWS, "Rows", 1, 65_535)? as usize;
@@ -185,10 +247,18 @@ fn pixel_format(path: &Path, header: Attributes<'_>, kind: SampleKind) -> Result
             hint: "colour captures and overlays are not read",
         });
     }
-    let photometric = header.text(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+    let photometric = header
+        .text(tags::PHOTOMETRIC_INTERPRETATION)
+        .unwrap_or_default();
     if !matches!(photometric.as_str(), "" | "MONOCHROME1" | "MONOCHROME2") {
         let hint = "colour images are not read";
-        return Err(unsupported(path, "photometric interpretation", "MONOCHROME1 or MONOCHROME2", &photometric, hint));
+        return Err(unsupported(
+            path,
+            "photometric interpretation",
+            "MONOCHROME1 or MONOCHROME2",
+            &photometric,
+            hint,
+        ));
     }
     let bits_allocated = match kind {
         SampleKind::Float32 => 32,
@@ -197,16 +267,36 @@ fn pixel_format(path: &Path, header: Attributes<'_>, kind: SampleKind) -> Result
     };
     if kind == SampleKind::Integer && !matches!(bits_allocated, 8 | 16 | 32) {
         let found = bits_allocated.to_string();
-        return Err(unsupported(path, "bits allocated", "8, 16 or 32", &found, "convert the file"));
+        return Err(unsupported(
+            path,
+            "bits allocated",
+            "8, 16 or 32",
+            &found,
+            "convert the file",
+        ));
     }
     let or_default = |tag, name, min, max, default| match header.integer(tag) {
         Some(_) => bounded(tag, name, min, max),
         None => Ok(default),
     };
     let (bits_stored, high_bit) = if kind == SampleKind::Integer {
-        let stored =
-            or_default(tags::BITS_STORED, "Bits Stored", 1, bits_allocated, bits_allocated)?;
-        (stored, or_default(tags::HIGH_BIT, "High Bit", stored - 1, bits_allocated - 1, stored - 1)?)
+        let stored = or_default(
+            tags::BITS_STORED,
+            "Bits Stored",
+            1,
+            bits_allocated,
+            bits_allocated,
+        )?;
+        (
+            stored,
+            or_default(
+                tags::HIGH_BIT,
+                "High Bit",
+                stored - 1,
+                bits_allocated - 1,
+                stored - 1,
+            )?,
+        )
     } else {
         (bits_allocated, bits_allocated - 1)
     };
@@ -231,7 +321,13 @@ fn number_of_frames(
     let n = header.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
     if !(1..=MAX_FRAMES).contains(&n) {
         let expected = format!("1 to {MAX_FRAMES}");
-        return Err(bad_header(path, "Number of Frames", expected, n.to_string(), "the file is damaged"));
+        return Err(bad_header(
+            path,
+            "Number of Frames",
+            expected,
+            n.to_string(),
+            "the file is damaged",
+        ));
     }
     let n_voxels = format.n_samples().saturating_mul(n as usize);
     if n_voxels > options.max_voxels {
@@ -255,7 +351,11 @@ fn extended_offsets(header: Attributes<'_>) -> Option<Vec<u64>> {
 
 fn image_type(header: Attributes<'_>) -> String {
     let text = header.text(tags::IMAGE_TYPE).unwrap_or_default();
-    text.split('\\').skip(2).map(str::trim).collect::<Vec<_>>().join("\\")
+    text.split('\\')
+        .skip(2)
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join("\\")
 }
 
 /// Acquisition parameters; those of enhanced objects lie in the functional groups of the first frame.
@@ -265,7 +365,10 @@ fn acquisition(header: Attributes<'_>) -> Acquisition {
     let number = |tag, macro_tag, macro_value| {
         header.number(tag).or_else(|| {
             let groups = [first, shared];
-            groups.into_iter().flatten().find_map(|g| g.item(macro_tag)?.number(macro_value))
+            groups
+                .into_iter()
+                .flatten()
+                .find_map(|g| g.item(macro_tag)?.number(macro_value))
         })
     };
     let timing = tags::MR_TIMING_AND_RELATED_PARAMETERS_SEQUENCE;
@@ -300,9 +403,9 @@ fn acquisition(header: Attributes<'_>) -> Acquisition {
             .filter(|v| *v > 0.0)
             // Some scanners write gauss.
             .map(|v| if v > 100.0 { v / 10_000.0 } else { v }),
-        contrast_agent: header.text(tags::CONTRAST_BOLUS_AGENT).or_else(|| {
-            agent?.text(tags::CODE_MEANING)
-        }),
+        contrast_agent: header
+            .text(tags::CONTRAST_BOLUS_AGENT)
+            .or_else(|| agent?.text(tags::CODE_MEANING)),
         scanner: (!scanner.is_empty()).then_some(scanner),
         slice_thickness_mm: number(
             tags::SLICE_THICKNESS,
@@ -323,7 +426,13 @@ pub(super) fn bad_header(
     found: String,
     hint: &str,
 ) -> Error {
-    Error::BadHeader { path: path.into(), field: field.into(), expected, found, hint: hint.into() }
+    Error::BadHeader {
+        path: path.into(),
+        field: field.into(),
+        expected,
+        found,
+        hint: hint.into(),
+    }
 }
 
 pub(super) fn unsupported(

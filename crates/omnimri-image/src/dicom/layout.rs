@@ -82,7 +82,7 @@ enum Start {
 }
 
 /// True if these first bytes of a file (up to 160) look like DICOM, with or without the preamble.
-pub(super) fn looks_like_dicom(head: &[u8]) -> bool {
+pub(crate) fn looks_like_dicom(head: &[u8]) -> bool {
     find_start(head).is_some()
 }
 
@@ -133,20 +133,33 @@ impl Layout {
         };
         if transfer_syntax != uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
             let (header, pixels) = walker.data_set(encoding)?;
-            return Ok(Self { transfer_syntax, encoding, deflated_at: None, header, pixels });
+            return Ok(Self {
+                transfer_syntax,
+                encoding,
+                deflated_at: None,
+                header,
+                pixels,
+            });
         }
         let deflated_at = walker.pos;
         let data = inflate_from(path, deflated_at, max_inflated)?;
         let len = data.len() as u64;
         let (header, pixels) = Walker::new(path, Cursor::new(data), len).data_set(encoding)?;
-        Ok(Self { transfer_syntax, encoding, deflated_at: Some(deflated_at), header, pixels })
+        Ok(Self {
+            transfer_syntax,
+            encoding,
+            deflated_at: Some(deflated_at),
+            header,
+            pixels,
+        })
     }
 }
 
 /// The data set of a deflated file, inflated; at most `max_inflated` bytes.
 pub(super) fn inflate_from(path: &Path, offset: u64, max_inflated: u64) -> Result<Vec<u8>> {
     let mut file = File::open(path).map_err(Error::io(path, "read"))?;
-    file.seek(SeekFrom::Start(offset)).map_err(Error::io(path, "read"))?;
+    file.seek(SeekFrom::Start(offset))
+        .map_err(Error::io(path, "read"))?;
     let mut data = Vec::new();
     flate2::read::DeflateDecoder::new(BufReader::new(file))
         .take(max_inflated.saturating_add(1))
@@ -204,11 +217,19 @@ struct Walker<'a, R> {
 
 impl<'a, R: BufRead + Seek> Walker<'a, R> {
     fn new(path: &'a Path, reader: R, len: u64) -> Self {
-        Self { path, reader, pos: 0, len, n_elements: 0 }
+        Self {
+            path,
+            reader,
+            pos: 0,
+            len,
+            n_elements: 0,
+        }
     }
 
     fn seek(&mut self, to: u64) -> Result<()> {
-        self.reader.seek(SeekFrom::Start(to)).map_err(Error::io(self.path, "read"))?;
+        self.reader
+            .seek(SeekFrom::Start(to))
+            .map_err(Error::io(self.path, "read"))?;
         self.pos = to;
         Ok(())
     }
@@ -220,7 +241,11 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
         }
         let mut left = n as usize;
         while left > 0 {
-            let available = self.reader.fill_buf().map_err(Error::io(self.path, "read"))?.len();
+            let available = self
+                .reader
+                .fill_buf()
+                .map_err(Error::io(self.path, "read"))?
+                .len();
             if available == 0 {
                 return Err(self.truncated(self.pos + left as u64));
             }
@@ -237,7 +262,9 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
         if end > self.len {
             return Err(self.truncated(end));
         }
-        self.reader.read_exact(out).map_err(Error::io(self.path, "read"))?;
+        self.reader
+            .read_exact(out)
+            .map_err(Error::io(self.path, "read"))?;
         self.pos = end;
         Ok(())
     }
@@ -249,7 +276,12 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
     }
 
     fn truncated(&self, expected: u64) -> Error {
-        Error::Truncated { path: self.path.into(), expected, found: self.len, source: None }
+        Error::Truncated {
+            path: self.path.into(),
+            expected,
+            found: self.len,
+            source: None,
+        }
     }
 
     fn malformed(&self, what: impl Into<String>, expected: &str, found: String) -> Error {
@@ -285,14 +317,15 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
             }
         }
         // A file meta group without the UID: the default of the standard.
-        Ok(if uid.is_empty() { uids::IMPLICIT_VR_LITTLE_ENDIAN.to_string() } else { uid })
+        Ok(if uid.is_empty() {
+            uids::IMPLICIT_VR_LITTLE_ENDIAN.to_string()
+        } else {
+            uid
+        })
     }
 
     /// Header bytes and pixel data of the data set that begins here.
-    fn data_set(
-        &mut self,
-        encoding: Encoding,
-    ) -> Result<(Vec<u8>, Option<PixelElement>)> {
+    fn data_set(&mut self, encoding: Encoding) -> Result<(Vec<u8>, Option<PixelElement>)> {
         let start = self.pos;
         let mut header_end = self.len;
         let mut pixels = None;
@@ -317,11 +350,18 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
             let bytes = match element.len {
                 Some(len) => {
                     self.checked_end(&element.tag, len, self.len)?;
-                    PixelBytes::Native { offset: self.pos, len }
+                    PixelBytes::Native {
+                        offset: self.pos,
+                        len,
+                    }
                 }
                 None => self.fragments(encoding)?,
             };
-            pixels = Some(PixelElement { kind, words: element.vr == VR::OW, bytes });
+            pixels = Some(PixelElement {
+                kind,
+                words: element.vr == VR::OW,
+                bytes,
+            });
             break;
         }
         if header_end - start > MAX_HEADER_BYTES {
@@ -354,9 +394,17 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
         // Items and their delimiters carry no value representation in either encoding.
         if !encoding.explicit || tag.group() == 0xFFFE {
             let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |e| {
-                if e.vr == dicom_core::dictionary::VirtualVr::Exact(VR::SQ) { VR::SQ } else { VR::UN }
+                if e.vr == dicom_core::dictionary::VirtualVr::Exact(VR::SQ) {
+                    VR::SQ
+                } else {
+                    VR::UN
+                }
             });
-            return Ok(ElementHeader { tag, vr, len: defined(encoding.u32(self.array()?)) });
+            return Ok(ElementHeader {
+                tag,
+                vr,
+                len: defined(encoding.u32(self.array()?)),
+            });
         }
         let vr = VR::from_binary(self.array()?).unwrap_or(VR::UN);
         let len = if has_short_length(vr) {
@@ -475,13 +523,20 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
                 offset_table = Some(words.iter().map(|w| u64::from(encoding.u32(*w))).collect());
             } else {
                 if fragments.len() == MAX_FRAGMENTS {
-                    return Err(self.malformed("pixel data", "at most a million fragments", "more".into()));
+                    return Err(self.malformed(
+                        "pixel data",
+                        "at most a million fragments",
+                        "more".into(),
+                    ));
                 }
                 fragments.push((self.pos, len));
                 self.skip(end - self.pos)?;
             }
         }
-        Ok(PixelBytes::Fragments { offset_table: offset_table.unwrap_or_default(), fragments })
+        Ok(PixelBytes::Fragments {
+            offset_table: offset_table.unwrap_or_default(),
+            fragments,
+        })
     }
 }
 
@@ -494,6 +549,25 @@ fn has_short_length(vr: VR) -> bool {
     use VR::*;
     matches!(
         vr,
-        AE | AS | AT | CS | DA | DS | DT | FL | FD | IS | LO | LT | PN | SH | SL | SS | ST | TM | UI | UL | US
+        AE | AS
+            | AT
+            | CS
+            | DA
+            | DS
+            | DT
+            | FL
+            | FD
+            | IS
+            | LO
+            | LT
+            | PN
+            | SH
+            | SL
+            | SS
+            | ST
+            | TM
+            | UI
+            | UL
+            | US
     )
 }

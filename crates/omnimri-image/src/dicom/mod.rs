@@ -1,15 +1,26 @@
 //! DICOM files, folders and trees.
+//!
+//! `layout` walks a file with every length checked, `header` and `frames` say what its frames are,
+//! `scan` does so for every file below a path, `stacks` groups frames that can lie on one grid,
+//! `grid` and `frame_order` put them there, `pixels` and `codec` decode them, `series` joins all of
+//! it to volumes. Positions are LPS+ in the files and RAS+ from `grid` on.
 
-use std::path::Path;
+mod attributes;
+mod codec;
+mod codestream;
+mod frame_order;
+mod frames;
+mod grid;
+mod guard;
+mod header;
+mod layout;
+mod pixels;
+mod rle;
+mod scan;
+mod series;
+mod stacks;
+mod syntax;
 
-use crate::{OpenOptions, Result, Volume};
+pub use series::read_dicom;
 
-/// Every image series below `path` (a file, a folder or a tree), one [`Volume`] each.
-pub fn read_dicom(path: &Path, _options: &OpenOptions) -> Result<Vec<Volume>> {
-    Err(crate::Error::NoImages {
-        path: path.into(),
-        expected: "DICOM images",
-        found: "none".into(),
-        hint: "check the path",
-    })
-}
+pub(crate) use layout::looks_like_dicom;

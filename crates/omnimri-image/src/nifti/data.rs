@@ -183,9 +183,9 @@ fn each<const N: usize>(raw: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -> 
 }
 
 /// Voxels as decoded, and how many of them are not finite.
-pub(super) struct Decoded {
-    pub(super) voxels: Vec<f32>,
-    pub(super) n_bad: usize,
+pub(crate) struct Decoded {
+    pub(crate) voxels: Vec<f32>,
+    pub(crate) n_bad: usize,
 }
 
 /// Reads `n` voxels that start at byte `offset` of the (decompressed) `stream`, of which `start`
@@ -346,7 +346,7 @@ impl<R: Read> GzipInput<'_, R> {
 }
 
 /// The voxels with NaN and infinities replaced by the smallest finite value; a warning counts them.
-pub(super) fn make_finite(path: &Path, decoded: Decoded) -> Result<(Vec<f32>, Option<String>)> {
+pub(crate) fn make_finite(path: &Path, decoded: Decoded) -> Result<(Vec<f32>, Option<String>)> {
     let Decoded {
         mut voxels,
         n_bad: bad,

@@ -1,0 +1,20 @@
+//! Calls into parsers and decoders of other crates that may panic on damaged data.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Result of `call`, or the message of its panic.
+///
+/// What `call` was working on must not be used after a panic.
+pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| message(panic.as_ref()))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

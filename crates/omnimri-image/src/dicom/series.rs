@@ -1,0 +1,178 @@
+//! Every image series below a path to volumes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::grid::Grid;
+use super::header::{FileInfo, max_inflated};
+use super::pixels::read_frame;
+use super::scan::{LeftOut, Scan};
+use super::stacks::{Stack, stacks};
+use crate::nifti::{Decoded, make_finite};
+use crate::volume_ops::plane_of;
+use crate::{Acquisition, Error, OpenOptions, Result, SourceKind, Volume, memory};
+
+/// Every image series below `path` (a file, a folder or a tree), one [`Volume`] each.
+///
+/// Series are told apart by their UID and ordered by number; slices are ordered by their position
+/// along the normal, and images that share a position become frames of the fourth axis. A series
+/// whose slices cannot lie on one grid (a localizer, magnitude and phase) gives several volumes.
+/// Rescale is applied, and MONOCHROME1 is turned so that large values are bright. Files that
+/// cannot be read are left out and named in `warnings`; if none can be, that is an error.
+///
+/// # Shapes
+/// - output: `[frame][z][y][x]` each
+pub fn read_dicom(path: &Path, options: &OpenOptions) -> Result<Vec<Volume>> {
+    let mut scan = Scan::of(path, options)?;
+    let mut made = Vec::new();
+    for stack in stacks(path, &scan.files, &scan.records)? {
+        let (volume, unreadable) = read_stack(path, &scan.files, stack, options)?;
+        scan.left_out.extend(unreadable);
+        made.extend(volume);
+    }
+    if made.is_empty() {
+        return Err(scan.no_images(path));
+    }
+    let with_warnings = |(mut volume, files): (Volume, BTreeSet<usize>)| {
+        let folders = files
+            .iter()
+            .filter_map(|&f| scan.files[f].path.parent())
+            .collect();
+        volume.warnings.extend(scan.warnings_beside(&folders));
+        volume
+    };
+    Ok(made.into_iter().map(with_warnings).collect())
+}
+
+/// The volume of a stack with the files that it came from; files whose pixels cannot be read are
+/// left out of it, and returned.
+fn read_stack(
+    path: &Path,
+    files: &[FileInfo],
+    mut stack: Stack,
+    options: &OpenOptions,
+) -> Result<(Option<(Volume, BTreeSet<usize>)>, Vec<LeftOut>)> {
+    let sop_uids: Vec<_> = files.iter().map(|f| f.sop_uid.as_deref()).collect();
+    let mut unreadable = Vec::new();
+    while let Some(first) = stack.records.first() {
+        let format = files[first.file].format;
+        let grid = Grid::of(
+            stack.records.clone(),
+            [format.rows, format.columns],
+            &sop_uids,
+        );
+        match read_voxels(files, &grid, options) {
+            Ok(voxels) => {
+                let used = grid.frames.iter().flatten().map(|r| r.file).collect();
+                let volume = volume(path, files, grid, voxels, stack.warning)?;
+                return Ok((Some((volume, used)), unreadable));
+            }
+            Err(failed) => {
+                let bad: BTreeSet<_> = failed.iter().map(|(file, _)| *file).collect();
+                stack.records.retain(|r| !bad.contains(&r.file));
+                let mut named = BTreeSet::new();
+                for (file, error) in failed.into_iter().filter(|(f, _)| named.insert(*f)) {
+                    unreadable.push(LeftOut::unreadable(files[file].path.clone(), error));
+                }
+            }
+        }
+    }
+    Ok((None, unreadable))
+}
+
+/// Voxels of a grid, decoded in parallel; or all files that failed.
+fn read_voxels(
+    files: &[FileInfo],
+    grid: &Grid,
+    options: &OpenOptions,
+) -> std::result::Result<Vec<f32>, Vec<(usize, Error)>> {
+    let size = grid.geometry.size;
+    let mut voxels = memory::zeros(size.count() * grid.frames.len());
+    let slices: Vec<_> = grid.frames.iter().flatten().collect();
+    let failed: Vec<_> = voxels
+        .par_chunks_mut(size.y * size.x)
+        .zip(slices)
+        .filter_map(|(out, record)| {
+            let info = &files[record.file];
+            let outcome = read_frame(info, record, max_inflated(options), out);
+            outcome.err().map(|error| (record.file, error))
+        })
+        .collect();
+    if failed.is_empty() {
+        Ok(voxels)
+    } else {
+        Err(failed)
+    }
+}
+
+fn volume(
+    path: &Path,
+    files: &[FileInfo],
+    grid: Grid,
+    voxels: Vec<f32>,
+    about_series: Option<String>,
+) -> Result<Volume> {
+    let Grid {
+        geometry,
+        mut frames,
+        unlabelled,
+        warnings: about_grid,
+    } = grid;
+    let mut warnings: Vec<_> = about_series.into_iter().chain(about_grid).collect();
+    let first = frames[0][0];
+    let info = &files[first.file];
+    if frames.iter().flatten().any(|r| r.bad_rescale) {
+        warnings.push("The rescale slope is 0 and was not applied.".into());
+    }
+    let n_bad = voxels.par_iter().filter(|v| !v.is_finite()).count();
+    let (mut voxels, about_values) = make_finite(path, Decoded { voxels, n_bad })?;
+    warnings.extend(about_values);
+    let n = geometry.size.count();
+    if unlabelled && voxels.chunks_exact(n).all(|frame| frame == &voxels[..n]) {
+        // The last warning about the grid spoke of frames that turn out to be copies.
+        warnings.retain(|w| !w.contains("does not tell apart"));
+        warnings.push(format!(
+            "{} duplicate images were left out.",
+            n_slices(&frames[1..])
+        ));
+        voxels.truncate(n);
+        frames.truncate(1);
+    }
+    if info.format.inverted {
+        invert(&mut voxels);
+        warnings.push("Small values are white (MONOCHROME1): the values were inverted.".into());
+    }
+    let acquisition = Acquisition {
+        plane: plane_of(&geometry),
+        echo_time_ms: first.key.echo_ms.or(info.acquisition.echo_time_ms),
+        sop_uids: frames[0]
+            .iter()
+            .filter_map(|r| files[r.file].sop_uid.clone())
+            .collect(),
+        ..info.acquisition.clone()
+    };
+    Ok(Volume {
+        voxels,
+        n_frames: frames.len(),
+        geometry,
+        acquisition,
+        source: SourceKind::Dicom,
+        warnings,
+    })
+}
+
+fn n_slices<T>(frames: &[Vec<T>]) -> usize {
+    frames.iter().map(Vec::len).sum()
+}
+
+/// Mirrors the values within their own range, so that the largest becomes the smallest.
+fn invert(voxels: &mut [f32]) {
+    let (low, high) = voxels
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| {
+            (low.min(*v), high.max(*v))
+        });
+    voxels.par_iter_mut().for_each(|v| *v = high - *v + low);
+}
