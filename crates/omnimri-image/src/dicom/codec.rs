@@ -58,8 +58,8 @@ impl Codec {
                     Self::JpegLs
                 } else {
                     let found = format!("JPEG-LS ({transfer_syntax})");
-                    let hint = "build with `--features jpeg-ls` of omnimri-image, or decompress \
-                                the file first (dcmdjpls)";
+                    let hint = "build with `--features omnimri-image/jpeg-ls`, or decompress the \
+                                file first (dcmdjpls)";
                     return Err(not_read(path, &found, hint));
                 }
             }

@@ -5,7 +5,7 @@ use super::frames::{FrameKey, FrameRecord};
 /// Images `[frame][z]` and what is to be said of them.
 pub(super) struct Ordered {
     pub frames: Vec<Vec<FrameRecord>>,
-    /// Several frames that nothing in the header tells apart.
+    /// Several frames that nothing in the header tells apart, so that they may be copies.
     pub unlabelled: bool,
     pub warnings: Vec<String>,
 }
@@ -36,8 +36,8 @@ pub(super) fn order(mut places: Vec<Vec<FrameRecord>>, sop_uids: &[Option<&str>]
     let n = places[0].len();
     if places.iter().all(|place| place.len() == n) {
         let unlabelled = n > 1 && !places.iter().all(|place| labelled(place));
-        if n > 1 {
-            warnings.push(about_frames(&places[0], unlabelled));
+        if n > 1 && !unlabelled {
+            warnings.push(about_frames(&places[0]));
         }
         let frames = (0..n)
             .map(|f| places.iter().map(|place| place[f]).collect())
@@ -83,14 +83,8 @@ fn labelled(place: &[FrameRecord]) -> bool {
     place.windows(2).all(|w| w[0].key != w[1].key)
 }
 
-fn about_frames(place: &[FrameRecord], unlabelled: bool) -> String {
+fn about_frames(place: &[FrameRecord]) -> String {
     let n = place.len();
-    if unlabelled {
-        return format!(
-            "There are {n} images at each slice position that the header does not tell apart: \
-             they are read as frames in order of their instance numbers."
-        );
-    }
     let names = place[0].key.differing(&place[n - 1].key);
     format!(
         "There are {n} images at each slice position, read as frames by {}.",

@@ -1,6 +1,8 @@
-//! One record a frame: where it lies, how its values are scaled and what tells it from others at the same place.
+//! One record a frame: where it lies, how its values are scaled and what tells it from others at
+//! the same place.
 //!
-//! Classic objects say it at the top of the data set, enhanced ones in per-frame and shared functional groups.
+//! Classic objects say it at the top of the data set, enhanced ones in per-frame and shared
+//! functional groups.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -18,7 +20,8 @@ const SIZES_MM: Range<f64> = 1e-3..1e4;
 /// No slice lies farther than this from the scanner's centre.
 const FARTHEST_MM: f64 = 1e6;
 
-/// Parameters that distinguish frames at one position; order of the fields is the order of the fourth axis.
+/// Parameters that distinguish frames at one position; order of the fields is the order of the
+/// fourth axis.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct FrameKey {
     pub temporal: Option<f64>,
@@ -57,7 +60,8 @@ impl FrameKey {
             .unwrap_or(Ordering::Equal)
     }
 
-    /// The key without the trigger time, which differs a little from slice to slice in a cine series.
+    /// The key without the trigger time, which differs a little from slice to slice in a cine
+    /// series.
     pub fn discrete(&self) -> Self {
         Self {
             trigger_ms: None,
@@ -104,7 +108,8 @@ pub(super) struct FrameRecord {
     /// The header's slope or intercept was unusable and was taken as 1 and 0.
     pub bad_rescale: bool,
     pub key: FrameKey,
-    /// Complex image component or frame type number, so that magnitude and phase frames are kept apart.
+    /// Complex image component or frame type number, so that magnitude and phase frames are kept
+    /// apart.
     pub component: Component,
     pub instance: Option<i64>,
 }
@@ -121,7 +126,8 @@ pub(super) enum Component {
     Mixed,
 }
 
-/// Looks a value up in the functional groups of a frame, then the shared ones, then the data set's top.
+/// Looks a value up in the functional groups of a frame, then the shared ones, then the data set's
+/// top.
 #[derive(Clone, Copy)]
 struct Groups<'a> {
     top: Attributes<'a>,
@@ -130,7 +136,8 @@ struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    /// First `Some` of `read` over the item of the functional group `group`, per frame before shared.
+    /// First `Some` of `read` over the item of the functional group `group`, per frame before
+    /// shared.
     fn find<T>(self, group: Tag, read: impl Fn(Attributes<'a>) -> Option<T>) -> Option<T> {
         [self.frame, self.shared]
             .into_iter()
@@ -171,7 +178,8 @@ pub(super) fn frame_records(
         };
         let mut record = record(groups, f as u32);
         if !enhanced && n_frames > 1 {
-            // A classic multi-frame object has one position for all its frames, which places none of them.
+            // A classic multi-frame object has one position for all its frames, which places none
+            // of them.
             record.position = None;
         }
         record
@@ -277,7 +285,8 @@ fn component(groups: Groups<'_>) -> Component {
     }
 }
 
-/// Row and column directions as unit vectors, or `None` if they are not nearly unit and perpendicular.
+/// Row and column directions as unit vectors, or `None` if they are not nearly unit and
+/// perpendicular.
 fn unit_axes(v: [f64; 6]) -> Option<[[f64; 3]; 2]> {
     let axes = [[v[0], v[1], v[2]], [v[3], v[4], v[5]]];
     let norms = axes.map(|a| dot(a, a).sqrt());

@@ -1,4 +1,5 @@
-//! What a reader needs of one file's header: identity, pixel format, acquisition and one record a frame.
+//! What a reader needs of one file's header: identity, pixel format, acquisition and one record a
+//! frame.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -175,7 +176,8 @@ impl FileInfo {
 fn refuse_non_images(path: &Path, header: Attributes<'_>) -> Result<()> {
     let class = header.text(tags::SOP_CLASS_UID).unwrap_or_default();
     let modality = header.text(tags::MODALITY).unwrap_or_default();
-    // A segmentation's pixels are labels, and a Siemens mosaic's are tiles of many slices: neither is a slice.
+    // A segmentation's pixels are labels, and a Siemens mosaic's are tiles of many slices: neither
+    // is a slice.
     if modality == "SEG" || class.starts_with("1.2.840.10008.5.1.4.1.1.66") {
         return Err(unsupported(
             path,
@@ -358,7 +360,8 @@ fn image_type(header: Attributes<'_>) -> String {
         .join("\\")
 }
 
-/// Acquisition parameters; those of enhanced objects lie in the functional groups of the first frame.
+/// Acquisition parameters; those of enhanced objects lie in the functional groups of the first
+/// frame.
 fn acquisition(header: Attributes<'_>) -> Acquisition {
     let shared = header.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
     let first = header.item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);

@@ -1,7 +1,8 @@
 //! First look at a file: where its data set begins, how it is encoded and where the pixel data lie.
 //!
-//! The walk checks every declared length against the file and bounds the nesting of sequences before any parser
-//! allocates for them: a general parser trusts lengths and recurses, and a stack overflow cannot be caught.
+//! The walk checks every declared length against the file and bounds the nesting of sequences
+//! before any parser allocates for them: a general parser trusts lengths and recurses, and a stack
+//! overflow cannot be caught.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -33,7 +34,8 @@ pub(super) enum SampleKind {
     Float64,
 }
 
-/// Where the pixel data lie, in bytes from the start of the file (of the inflated data set if deflated).
+/// Where the pixel data lie, in bytes from the start of the file (of the inflated data set if
+/// deflated).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PixelBytes {
     /// One block of uncompressed samples.
@@ -93,7 +95,8 @@ fn find_start(head: &[u8]) -> Option<Start> {
     if head.get(..4) == Some(b"DICM") {
         return Some(Start::Meta(4));
     }
-    // Without the magic word: the first element must be one that opens a data set and be of a plausible length.
+    // Without the magic word: the first element must be one that opens a data set and be of a
+    // plausible length.
     let first: &[u8; 8] = head.get(..8)?.try_into().ok()?;
     let group = u16::from_le_bytes([first[0], first[1]]);
     let element = u16::from_le_bytes([first[2], first[3]]);
@@ -437,7 +440,8 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
         bound: u64,
         depth: usize,
     ) -> Result<()> {
-        // A value of undefined length and unknown representation is an implicitly encoded sequence (PS3.5, 6.2.2).
+        // A value of undefined length and unknown representation is an implicitly encoded sequence
+        // (PS3.5, 6.2.2).
         let inner = if header.vr == VR::UN && header.len.is_none() && encoding.explicit {
             Encoding::IMPLICIT_LE
         } else {

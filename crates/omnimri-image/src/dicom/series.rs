@@ -131,14 +131,16 @@ fn volume(
     warnings.extend(about_values);
     let n = geometry.size.count();
     if unlabelled && voxels.chunks_exact(n).all(|frame| frame == &voxels[..n]) {
-        // The last warning about the grid spoke of frames that turn out to be copies.
-        warnings.retain(|w| !w.contains("does not tell apart"));
-        warnings.push(format!(
-            "{} duplicate images were left out.",
-            n_slices(&frames[1..])
-        ));
+        let n_copies = (frames.len() - 1) * geometry.size.z;
+        warnings.push(format!("{n_copies} duplicate images were left out."));
         voxels.truncate(n);
         frames.truncate(1);
+    } else if unlabelled {
+        warnings.push(format!(
+            "There are {} images at each slice position that the header does not tell apart: \
+             they are read as frames in order of their instance numbers.",
+            frames.len()
+        ));
     }
     if info.format.inverted {
         invert(&mut voxels);
@@ -161,10 +163,6 @@ fn volume(
         source: SourceKind::Dicom,
         warnings,
     })
-}
-
-fn n_slices<T>(frames: &[Vec<T>]) -> usize {
-    frames.iter().map(Vec::len).sum()
 }
 
 /// Mirrors the values within their own range, so that the largest becomes the smallest.

@@ -23,7 +23,8 @@ impl Encoding {
         big_endian: false,
     };
 
-    /// Encoding of a transfer syntax: explicit little-endian but for the two named exceptions (PS3.5, A).
+    /// Encoding of a transfer syntax: explicit little-endian but for the two named exceptions
+    /// (PS3.5, A).
     pub fn of(transfer_syntax: &str) -> Self {
         match transfer_syntax {
             uids::IMPLICIT_VR_LITTLE_ENDIAN => Self::IMPLICIT_LE,

@@ -1,9 +1,14 @@
 //! Random cuts and flipped bits of every kind of file: an error or a volume, never a panic.
 
+use std::path::Path;
+
+use dicom_dictionary_std::uids;
 use num_complex::Complex32;
 use omnimri_image::nifti::{ByteOrder, Version, encode_nifti};
 use omnimri_image::{Info, Input, OpenOptions, open, write_npy_complex32, write_png_grey};
 
+use crate::dicom_files::*;
+use crate::dicom_streams::*;
 use crate::support::*;
 
 /// A small generator with a fixed seed (xorshift).
@@ -16,6 +21,54 @@ impl Random {
         self.0 ^= self.0 << 17;
         (self.0 % n as u64) as usize
     }
+}
+
+/// One file of each way to hold pixel data.
+fn dicom_seeds(dir: &Path) -> Vec<(&'static str, Vec<u8>)> {
+    let (_, axes) = planes()[3];
+    let made = |name: &'static str, write: &dyn Fn(&Path)| {
+        let path = dir.join(name);
+        write(&path);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        (name, bytes)
+    };
+    let native = |transfer_syntax| {
+        move |path: &Path| {
+            Slice {
+                transfer_syntax,
+                ..Slice::new(axes, 1)
+            }
+            .write(path);
+        }
+    };
+    let stream = |hex: &'static str, syntax: &'static str, shape: [u16; 3]| {
+        move |path: &Path| write_stream(&bytes(hex), syntax, shape, path)
+    };
+    let frames = |path: &Path| {
+        let mut object = enhanced(axes, &[1, 0, 2]);
+        let fragments = [1, 0, 2].map(|z| rle(&Slice::new(axes, z).samples));
+        put_fragments(&mut object, fragments.to_vec());
+        write(object, uids::RLE_LOSSLESS, path);
+    };
+    vec![
+        made("h.dcm", &native(uids::EXPLICIT_VR_LITTLE_ENDIAN)),
+        made("i.dcm", &native(uids::IMPLICIT_VR_LITTLE_ENDIAN)),
+        made("j.dcm", &native(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)),
+        made("k.dcm", &frames),
+        made(
+            "l.dcm",
+            &stream(JPEG_LOSSLESS_SV1, uids::JPEG_LOSSLESS_SV1, [7, 5, 12]),
+        ),
+        made(
+            "m.dcm",
+            &stream(JPEG_BASELINE, uids::JPEG_BASELINE8_BIT, [7, 5, 8]),
+        ),
+        made(
+            "n.dcm",
+            &stream(JPEG_2000, uids::JPEG2000_LOSSLESS, [33, 32, 12]),
+        ),
+    ]
 }
 
 #[test]
@@ -32,7 +85,8 @@ fn damaged_files_never_panic() {
         .unwrap();
     let npy = dir.path().join("seed.npy");
     write_npy_complex32(&npy, &[Complex32::new(1.0, 2.0); 105], &[3, 5, 7]).unwrap();
-    let seeds = [
+    let dicom = dicom_seeds(dir.path());
+    let mut seeds = vec![
         ("a.nii", one.clone()),
         ("b.nii.gz", gzip(&one)),
         ("c.nii", two.clone()),
@@ -41,6 +95,7 @@ fn damaged_files_never_panic() {
         ("f.jpg", std::fs::read(jpg).unwrap()),
         ("g.npy", std::fs::read(npy).unwrap()),
     ];
+    seeds.extend(dicom);
     // A cap that keeps honest but large readings quick.
     let options = OpenOptions {
         max_voxels: 1 << 22,

@@ -89,3 +89,25 @@ fn kspace_files_open_without_axis_names() {
     let raw = data.join("kspace/siemens_gre_2ch.dat");
     assert!(detect(&raw).unwrap_err().is_unsupported());
 }
+
+#[test]
+fn a_real_study_gives_one_trusted_volume_a_series() {
+    let Some(data) = shared_data() else { return };
+    let path = data.join("glioma_progression/dicom");
+    assert_eq!(detect(&path).unwrap(), InputKind::Dicom);
+    let Input::Volumes(volumes) = open(&path, &OpenOptions::default()).unwrap() else {
+        panic!("k-space");
+    };
+    assert_eq!(volumes.len(), 4);
+    for v in volumes {
+        let size = v.geometry.size;
+        assert_eq!((size.z, size.y, size.x, v.n_frames), (22, 512, 512, 1));
+        assert!(v.geometry.orientation.is_trusted() && v.geometry.spacing.is_trusted());
+        let spacing = v.geometry.affine.spacing_mm();
+        assert!((spacing.x - 0.43).abs() < 0.01 && (spacing.z - 6.5).abs() < 0.01);
+        assert!(v.warnings.is_empty(), "{:?}", v.warnings);
+        assert_eq!(v.acquisition.modality.as_deref(), Some("MR"));
+        assert_eq!(v.acquisition.plane, Some(omnimri_image::Plane::Axial));
+        assert_eq!(v.acquisition.sop_uids.len(), 22);
+    }
+}
