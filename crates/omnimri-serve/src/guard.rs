@@ -1,0 +1,87 @@
+//! Only programs of this machine may ask. The address alone does not ensure that: a page of another site, opened in a browser
+//! here, can send requests to a loopback address under its own name (DNS rebinding) or as a form.
+
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, Uri, header, uri::Authority};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::reply::Refusal;
+
+/// Lets a request through if it names this machine as its host, and as its origin where a browser says one.
+pub(crate) async fn local_only(request: Request, next: Next) -> Result<Response, Refusal> {
+    check(request.headers())?;
+    Ok(next.run(request).await)
+}
+
+fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name| headers.get(name).map(|v| v.to_str().unwrap_or_default());
+    let host = text(header::HOST).and_then(|h| h.parse::<Authority>().ok());
+    if !host.is_some_and(|h| is_local(h.host())) {
+        let why = "expected a Host header that names this machine, such as 127.0.0.1 or localhost";
+        return Err(Refusal::Forbidden(why.into()));
+    }
+    let Some(origin) = text(header::ORIGIN) else {
+        return Ok(());
+    };
+    let origin = origin.parse::<Uri>().ok();
+    if !origin.and_then(|o| o.host().map(is_local)).unwrap_or(false) {
+        let why =
+            "expected no Origin header, or one of this machine: pages of other sites may not ask";
+        return Err(Refusal::Forbidden(why.into()));
+    }
+    Ok(())
+}
+
+fn is_local(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|a| a.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(host: Option<&str>, origin: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [(header::HOST, host), (header::ORIGIN, origin)] {
+            if let Some(value) = value {
+                headers.insert(name, value.parse().expect("a header value"));
+            }
+        }
+        check(&headers).is_ok()
+    }
+
+    #[test]
+    fn names_of_this_machine() {
+        for host in [
+            "127.0.0.1:8080",
+            "localhost",
+            "LocalHost:1",
+            "[::1]:8080",
+            "127.9.9.9",
+        ] {
+            assert!(allowed(Some(host), None), "{host}");
+        }
+        assert!(allowed(Some("localhost"), Some("http://localhost:3000")));
+        assert!(allowed(Some("localhost"), Some("http://[::1]:3000")));
+    }
+
+    #[test]
+    fn other_names() {
+        for host in [
+            "example.org",
+            "localhost.example.org",
+            "192.168.0.1:8080",
+            "",
+            "a b",
+        ] {
+            assert!(!allowed(Some(host), None), "{host}");
+        }
+        assert!(!allowed(None, None));
+        assert!(!allowed(Some("localhost"), Some("https://example.org")));
+        assert!(!allowed(Some("localhost"), Some("null")));
+    }
+}
