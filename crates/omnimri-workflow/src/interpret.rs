@@ -12,9 +12,13 @@ use omnimri_report::result::{
     AcquisitionInfo, DiagnosisEntry, ReportInfo, Sourced, TaskState, TaskStatus, ValueSource,
 };
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::outline::{label_map, likely_tumour, tumour_present};
-use crate::scope::{SURE, Scope, header_sequence};
+use crate::read::segmentation_file;
+use crate::scope::{SURE, Scope, header_sequence, scope};
 
 /// What is said of one volume, before it is written.
 #[derive(Debug)]
@@ -35,6 +39,52 @@ pub struct Interpretation {
     pub report: ReportInfo,
     /// What a user should know.
     pub warnings: Vec<String>,
+}
+
+impl Interpretation {
+    /// True if the model does not answer for this kind of image.
+    pub fn is_out_of_scope(&self) -> bool {
+        self.status
+            .values()
+            .any(|s| s.state == TaskState::OutOfScope)
+    }
+}
+
+/// Where the words of a report come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// The language model.
+    Decoded,
+    /// None are asked for; masks, findings and diagnosis do not depend on them.
+    Omitted,
+}
+
+impl Engine {
+    /// What reading a volume says, in memory: nothing is written. `path` names the volume in errors.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the model fails.
+    pub fn interpret_volume(
+        &self,
+        volume: &Volume,
+        path: &Path,
+        wording: Wording,
+    ) -> Result<Interpretation> {
+        let model_error = |source| Error::Model {
+            path: path.to_owned(),
+            source,
+        };
+        let look = self.predictor().look(volume, 0).map_err(model_error)?;
+        let scope = scope(volume, &look);
+        let text = match (&scope, wording) {
+            (Scope::Known(..), Wording::Decoded) => {
+                self.predictor().report(&look).map_err(model_error)?
+            }
+            _ => String::new(),
+        };
+        let file = segmentation_file(volume);
+        Ok(interpret(volume, &look, &scope, &text, file))
+    }
 }
 
 /// Names of the tasks in `status`.

@@ -21,7 +21,7 @@ mod scope;
 pub use ask::{Looked, Reply};
 pub use engine::Engine;
 pub use error::{Error, Result};
-pub use interpret::tumour_line;
+pub use interpret::{Interpretation, Wording, tumour_line};
 pub use many::folder_names;
 pub use read::{ReadOptions, ReadOutcome, Staged, Subject};
 pub use scope::Scope;

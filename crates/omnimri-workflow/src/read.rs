@@ -13,9 +13,8 @@ use omnimri_report::{Pictures, ReconPictures, ResultDoc, write_report};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::interpret::interpret;
+use crate::interpret::Wording;
 use crate::kspace;
-use crate::scope::{Scope, scope};
 
 /// How to read.
 #[derive(Debug, Clone)]
@@ -180,18 +179,8 @@ impl Engine {
         started: Instant,
     ) -> Result<ResultDoc> {
         let volume = subject.volume;
-        let model_error = |source| Error::Model {
-            path: subject.path.to_owned(),
-            source,
-        };
-        let look = self.predictor().look(volume, 0).map_err(model_error)?;
-        let scope = scope(volume, &look);
-        let text = match scope {
-            Scope::Known(..) => self.predictor().report(&look).map_err(model_error)?,
-            Scope::OutOfScope(_) => String::new(),
-        };
+        let said = self.interpret_volume(volume, subject.path, Wording::Decoded)?;
         let file = segmentation_file(volume);
-        let said = interpret(volume, &look, &scope, &text, file);
         if let Some(map) = &said.labels {
             let path = folder.join(file);
             if file.ends_with(".png") {
@@ -253,7 +242,7 @@ impl Engine {
 }
 
 /// Where the label map of an input goes: a PNG for a 2D image file, NIfTI for everything else.
-fn segmentation_file(volume: &Volume) -> &'static str {
+pub(crate) fn segmentation_file(volume: &Volume) -> &'static str {
     if volume.source == SourceKind::Image || (volume.is_2d() && volume.source == SourceKind::KSpace)
     {
         "segmentation.png"

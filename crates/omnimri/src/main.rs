@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         Command::Corpus(args) => command::corpus::run(&args),
         Command::Train(args) => command::train::run(&args),
         Command::Info(args) => command::info::run(&args),
-        Command::Eval(_) | Command::Serve(_) => Ok(ExitCode::FAILURE),
+        Command::Eval(args) => command::eval::run(&args),
+        Command::Serve(args) => command::serve::run(&args),
         Command::Completions { shell } => command::completions(shell),
     };
     match done {

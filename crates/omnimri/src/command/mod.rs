@@ -3,9 +3,11 @@
 pub mod ask;
 pub mod corpus;
 pub mod demo;
+pub mod eval;
 pub mod info;
 pub mod read;
 pub mod recon;
+pub mod serve;
 pub mod train;
 
 use std::process::ExitCode;

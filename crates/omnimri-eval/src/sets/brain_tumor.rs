@@ -1,0 +1,271 @@
+//! Brain slices: outlines, boxes, classes and their calibration.
+
+use omnimri_findings::{Label, TumourClass};
+use omnimri_workflow::Interpretation;
+
+use crate::case::{Case, mask};
+use crate::figure::{Figure, SetReport};
+use crate::interval::{Bootstrap, Estimate};
+use crate::metrics::{
+    Calibration, Detection, auroc, average_precision, bounding_box, calibration, dice,
+};
+use crate::reading::{Event, Run};
+use crate::sets::Set;
+
+/// Intersection over union from which a box counts as found.
+const FOUND: f64 = 0.5;
+/// Rows of the reliability table.
+const BINS: usize = 10;
+
+/// What became of one slice.
+#[derive(Debug, Clone, Default)]
+struct Outcome {
+    /// Block of neighbouring slices; patients are not named.
+    subject: String,
+    /// The true class.
+    truth: Option<TumourClass>,
+    /// The true box, where there is a tumour.
+    bbox: Option<[f64; 4]>,
+    /// Overlap of all tumour outlines with the true one.
+    dice: f64,
+    /// Most probable class with its probability; none if the model did not answer.
+    first: Option<(TumourClass, f64)>,
+    /// Most probable class other than none.
+    first_tumour: Option<TumourClass>,
+    /// Probability that there is a tumour.
+    present: f64,
+    /// Boxes that were found: class, probability, box.
+    boxes: Vec<(TumourClass, f64, [f64; 4])>,
+    /// Whether the plane is right.
+    plane: bool,
+}
+
+impl Outcome {
+    fn has_tumour(&self) -> bool {
+        self.truth != Some(TumourClass::None)
+    }
+
+    fn is_right(&self) -> bool {
+        self.first.is_some() && self.first.map(|(c, _)| c) == self.truth
+    }
+}
+
+fn is_tumour(label: Label) -> bool {
+    TumourClass::from_label(label).is_some()
+}
+
+fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
+    let drawn = case.drawn(said.and_then(|s| s.labels.as_ref()));
+    let mut out = Outcome {
+        subject: case.example.subject.clone(),
+        truth: case.example.classes.tumour,
+        bbox: bounding_box(case.true_mask(is_tumour), case.example.image.native_size.x),
+        dice: dice(mask(&drawn, is_tumour), case.true_mask(is_tumour)).unwrap_or(0.0),
+        ..Outcome::default()
+    };
+    let Some(said) = said else { return out };
+    let named = |label: &str| TumourClass::from_name(label);
+    let mut ranked: Vec<(TumourClass, f64)> = said
+        .diagnosis
+        .iter()
+        .filter_map(|d| Some((named(&d.label)?, d.probability)))
+        .collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    out.first = ranked.first().copied();
+    out.first_tumour = ranked
+        .iter()
+        .map(|(c, _)| *c)
+        .find(|c| *c != TumourClass::None);
+    let none = ranked.iter().find(|(c, _)| *c == TumourClass::None);
+    out.present = none.map_or_else(|| ranked.iter().map(|(_, p)| p).sum(), |(_, p)| 1.0 - p);
+    out.plane = said.acquisition.plane.value.as_deref()
+        == case.example.classes.plane.map(omnimri_image::Plane::name);
+    for f in &said.findings {
+        if let (Some(class), [x0, y0, x1, y1]) = (TumourClass::from_label(f.label), &f.bbox[..]) {
+            out.boxes
+                .push((class, f.probability, [*x0, *y0, *x1, *y1].map(|v| v as f64)));
+        }
+    }
+    out
+}
+
+/// Average precision at 0.5, the drawn slices taken as so many images. `class`: only true and found boxes of one class.
+fn ap(all: &[Outcome], drawn: &[usize], class: Option<TumourClass>) -> Option<f64> {
+    let wanted = |c: TumourClass| class.is_none_or(|w| w == c);
+    let truth: Vec<_> = drawn
+        .iter()
+        .map(|i| all[*i].bbox.filter(|_| all[*i].truth.is_some_and(wanted)))
+        .collect();
+    let mut found = Vec::new();
+    for (image, i) in drawn.iter().enumerate() {
+        let boxes = all[*i].boxes.iter().filter(|(c, ..)| wanted(*c));
+        found.extend(boxes.map(|(_, score, bbox)| Detection {
+            image,
+            score: *score,
+            bbox: *bbox,
+        }));
+    }
+    average_precision(&found, &truth, FOUND)
+}
+
+/// Mean over the tumour classes that occur.
+fn mean_ap(all: &[Outcome], drawn: &[usize]) -> Option<f64> {
+    let classes = TumourClass::ALL
+        .into_iter()
+        .filter(|c| *c != TumourClass::None);
+    let each: Vec<f64> = classes.filter_map(|c| ap(all, drawn, Some(c))).collect();
+    crate::interval::mean(&each)
+}
+
+/// Calibration of the most probable class, where the model answered.
+fn reliability(all: &[Outcome], drawn: &[usize]) -> Option<Calibration> {
+    let answered = drawn
+        .iter()
+        .map(|i| &all[*i])
+        .filter_map(|o| Some((o.first?.1, o.is_right())));
+    let (confidence, right): (Vec<f64>, Vec<bool>) = answered.unzip();
+    calibration(&confidence, &right, BINS)
+}
+
+fn figures(all: &[Outcome], bootstrap: Bootstrap) -> Vec<Figure> {
+    let subjects = |of: &[&Outcome]| of.iter().map(|o| o.subject.clone()).collect::<Vec<_>>();
+    let tumours: Vec<&Outcome> = all.iter().filter(|o| o.has_tumour()).collect();
+    let without: Vec<&Outcome> = all.iter().filter(|o| !o.has_tumour()).collect();
+    let every: Vec<&Outcome> = all.iter().collect();
+    let (blocks, everyone) = (subjects(&tumours), subjects(&every));
+    let share = |of: &[&Outcome], groups: &[String], right: fn(&Outcome) -> bool| -> Estimate {
+        bootstrap.share(&of.iter().map(|o| right(o)).collect::<Vec<_>>(), groups)
+    };
+    let dices: Vec<f64> = tumours.iter().map(|o| o.dice).collect();
+    let whole =
+        |statistic: &dyn Fn(&[usize]) -> Option<f64>| bootstrap.estimate(&everyone, statistic);
+    let present = |drawn: &[usize]| {
+        let scores: Vec<f64> = drawn.iter().map(|i| all[*i].present).collect();
+        let positive: Vec<bool> = drawn.iter().map(|i| all[*i].has_tumour()).collect();
+        auroc(&scores, &positive)
+    };
+    let is_false = |o: &Outcome| o.first.is_some_and(|(c, _)| c != TumourClass::None);
+    vec![
+        Figure::new("dice", bootstrap.mean(&dices, &blocks)),
+        Figure::new("dice_median", bootstrap.median(&dices, &blocks)),
+        Figure::new(
+            "accuracy_3_tumours",
+            share(&tumours, &blocks, |o| {
+                o.first_tumour.is_some() && o.first_tumour == o.truth
+            }),
+        ),
+        Figure::new(
+            "accuracy_4_with_none",
+            share(&every, &everyone, Outcome::is_right),
+        ),
+        Figure::new(
+            "false_tumour_on_none",
+            share(&without, &subjects(&without), is_false),
+        ),
+        Figure::new("map50", whole(&|drawn| mean_ap(all, drawn))),
+        Figure::new("ap50_any_tumour", whole(&|drawn| ap(all, drawn, None))),
+        Figure::new("auroc_tumour_present", whole(&present)),
+        Figure::new("plane_accuracy", share(&tumours, &blocks, |o| o.plane)),
+        Figure::new(
+            "diagnosis_ece",
+            whole(&|drawn| reliability(all, drawn).map(|c| c.ece)),
+        ),
+    ]
+}
+
+/// Reads and scores the slices.
+pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
+    (run.tell)(Event::Set(Set::BrainTumorT1ce, cases.len()));
+    let outcomes = run.read_all(cases, judge);
+    let all: Vec<usize> = (0..outcomes.all.len()).collect();
+    SetReport {
+        set: Set::BrainTumorT1ce,
+        inputs: cases.len(),
+        out_of_scope: outcomes.out_of_scope,
+        figures: figures(&outcomes.all, run.bootstrap),
+        reliability: reliability(&outcomes.all, &all).map_or_else(Vec::new, |c| c.bins),
+        failed: outcomes.failed,
+        notes: vec![
+            "Patients are not named: intervals resample blocks of eight neighbouring slices, which may hold part of a patient.",
+            "Slices without tumour come from other scanners and contrasts than those with one, so a classifier can tell them \
+             apart by style: accuracy_4_with_none, false_tumour_on_none and auroc_tumour_present flatter the model.",
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOX: [f64; 4] = [0.0, 0.0, 8.0, 4.0];
+
+    fn slice(subject: &str, truth: TumourClass, said: TumourClass, p: f64) -> Outcome {
+        let tumour = truth != TumourClass::None;
+        Outcome {
+            subject: subject.into(),
+            truth: Some(truth),
+            bbox: tumour.then_some(BOX),
+            dice: if tumour { 0.5 } else { 1.0 },
+            first: Some((said, p)),
+            first_tumour: Some(if said == TumourClass::None {
+                TumourClass::Glioma
+            } else {
+                said
+            }),
+            present: if said == TumourClass::None {
+                1.0 - p
+            } else {
+                p
+            },
+            boxes: if said == TumourClass::None {
+                vec![]
+            } else {
+                vec![(said, p, BOX)]
+            },
+            plane: true,
+        }
+    }
+
+    #[test]
+    fn figures_by_hand() {
+        use TumourClass::{Glioma, Meningioma, None};
+        let all = [
+            slice("a", Glioma, Glioma, 0.9),
+            slice("a", Glioma, None, 0.6),
+            slice("b", Meningioma, Glioma, 0.8),
+            slice("c", None, None, 0.7),
+            // Not read: wrong everywhere, and no answer to be calibrated.
+            Outcome {
+                subject: "d".into(),
+                truth: Some(None),
+                dice: 1.0,
+                ..Outcome::default()
+            },
+        ];
+        let figures = figures(&all, Bootstrap { seed: 1, draws: 50 });
+        let value = |name: &str| {
+            let figure = figures
+                .iter()
+                .find(|f| f.name == name)
+                .expect("a figure of this name");
+            (
+                figure.estimate.value.expect("a value"),
+                figure.estimate.n,
+                figure.estimate.groups,
+            )
+        };
+        assert_eq!(value("dice"), (0.5, 3, 2));
+        assert_eq!(value("accuracy_3_tumours"), (2.0 / 3.0, 3, 2));
+        assert_eq!(value("accuracy_4_with_none"), (2.0 / 5.0, 5, 4));
+        assert_eq!(value("false_tumour_on_none"), (0.0, 2, 2));
+        assert_eq!(value("plane_accuracy").0, 1.0);
+        // Two of three boxes found by the two first detections: precision 1 up to recall 2/3.
+        assert!((value("ap50_any_tumour").0 - 67.0 / 101.0).abs() < 1e-12);
+        // Glioma: hit, miss, one of two found; meningioma: none found.
+        assert!((value("map50").0 - 51.0 / 101.0 / 2.0).abs() < 1e-12);
+        // Present 0.9, 0.4, 0.8 against 0.3, 0.
+        assert_eq!(value("auroc_tumour_present").0, 1.0);
+        let ece = (0.1 + 0.6 + 0.8 + 0.3) / 4.0;
+        assert!((value("diagnosis_ece").0 - ece).abs() < 1e-12);
+    }
+}
