@@ -149,7 +149,7 @@ def compare_real(dump, data, table):
             continue
         table.add(folder.name, "dcm2niix", volumes[0], read_with_dcm2niix(folder))
         table.add(folder.name, "pydicom", volumes[0], read_with_pydicom(folder))
-    return len(folders)
+    return folders
 
 
 PLANES = {
@@ -217,24 +217,30 @@ def blob(kind, n):
     return values.astype(np.dtype(kind))
 
 
-def made_series(folder, plane="axial", kind="u2", syntax=EXPLICIT, stored=None, rescale=None, monochrome1=False, n=7):
+def made_series(
+    folder, plane="axial", kind="u2", syntax=EXPLICIT, stored=None, rescale=None, monochrome1=False, n=7, times=1
+):
     """A classic series, one file a slice, file names in another order than positions."""
     folder.mkdir()
     series, study, frame_of_reference = generate_uid(), generate_uid(), generate_uid()
     array = blob(kind, n)
     axes = PLANES[plane]
-    order = np.random.default_rng(1).permutation(n)
-    for z in range(n):
-        file = folder / f"{order[z]:03}.dcm"
+    order = np.random.default_rng(1).permutation(n * times)
+    for image in range(n * times):
+        time, z = divmod(image, n)
+        file = folder / f"{order[image]:03}.dcm"
         data = header(file, syntax)
         data.SeriesInstanceUID, data.StudyInstanceUID = series, study
-        data.FrameOfReferenceUID, data.InstanceNumber = frame_of_reference, int(z + 1)
+        data.FrameOfReferenceUID, data.InstanceNumber = frame_of_reference, image + 1
+        if times > 1:
+            data.TemporalPositionIdentifier, data.NumberOfTemporalPositions = time + 1, times
+            data.AcquisitionNumber, data.AcquisitionTime = time + 1, f"1010{time:02}"
         data.ImageOrientationPatient = [f"{v:.10f}"[:16] for v in axes[:2].ravel()]
         data.ImagePositionPatient = [f"{v:.10f}"[:16] for v in np.array([-20, 11, 7]) + 3.3 * z * axes[2]]
         data.PixelSpacing, data.SliceThickness = list(SPACING), "2.5"
         if rescale:
             data.RescaleSlope, data.RescaleIntercept = (str(v) for v in rescale(z))
-        set_pixels(data, array[z], stored or 8 * array.itemsize, monochrome1)
+        set_pixels(data, array[z] + array.dtype.type(11 * time), stored or 8 * array.itemsize, monochrome1)
         save(data, file)
     return folder
 
@@ -281,7 +287,7 @@ def compressed_by(folder, *command):
     """The series with every file run through a command of dcmtk."""
     out = folder.with_name(folder.name + "-" + "".join(c.strip("+-") for c in command))
     out.mkdir()
-    for file in folder.iterdir():
+    for file in sorted(folder.iterdir()):
         subprocess.run([*command, file, out / file.name], check=True, capture_output=True)
     return out
 
@@ -296,12 +302,14 @@ def compressed_by_pydicom(folder, syntax, **options):
     return out
 
 
-def compare_made(dump, table, folder):
-    """Series of all planes, types and transfer syntaxes; compared with pydicom and, where it reads them, dcm2niix."""
+def compare_made(dump, table, folder, real):
+    """Series of all planes, types and transfer syntaxes, and real series in each compression; compared with pydicom
+    and, where it reads them, dcm2niix.
+    """
     cases = []
 
-    def case(name, series, allowed=0, dcm2niix=True):
-        cases.append((name, series, allowed, dcm2niix))
+    def case(name, series, allowed=0, with_pydicom=True, dcm2niix=True):
+        cases.append((name, series, allowed, with_pydicom, dcm2niix))
 
     for plane in PLANES:
         case(f"{plane}, 16-bit", made_series(folder / plane, plane))
@@ -316,6 +324,7 @@ def compare_made(dump, table, folder):
     case("big-endian, 8-bit", made_series(folder / "big8", kind="u1", syntax=BIG), dcm2niix=False)
     case("rescale", made_series(folder / "rescale", rescale=lambda z: (0.75, -12)))
     case("rescale a slice", made_series(folder / "rescale2", rescale=lambda z: (1 + z / 4, z)), dcm2niix=False)
+    case("3 time points", made_series(folder / "times", times=3), with_pydicom=False)
     case("MONOCHROME1", made_series(folder / "mono1", monochrome1=True, stored=12), dcm2niix=False)
     case("enhanced multi-frame", made_enhanced(folder / "enhanced"), dcm2niix=False)
     case("enhanced, deflated", made_enhanced(folder / "enhanced-d", DEFLATED), dcm2niix=False)
@@ -338,7 +347,15 @@ def compare_made(dump, table, folder):
     case("enhanced, JPEG lossless", compressed_by(enhanced, "dcmcjpeg", "+e1"), dcm2niix=False)
     case("enhanced, in fragments of 1 kB", compressed_by(enhanced, "dcmcjpeg", "+e1", "+fs", "1"), dcm2niix=False)
     case("enhanced, JPEG 2000", compressed_by_pydicom(enhanced, J2K_LOSSLESS), dcm2niix=False)
-    for name, series, allowed, dcm2niix in cases:
+    for series in real:
+        copy = folder / series.name
+        shutil.copytree(series, copy)
+        label = series.name
+        case(f"{label}, RLE", compressed_by(copy, "dcmcrle"))
+        case(f"{label}, JPEG lossless", compressed_by(copy, "dcmcjpeg", "+e1"))
+        case(f"{label}, JPEG-LS", compressed_by(copy, "dcmcjpls"), dcm2niix=False)
+        case(f"{label}, JPEG 2000 lossless", compressed_by_pydicom(copy, J2K_LOSSLESS))
+    for name, series, allowed, with_pydicom, dcm2niix in cases:
         try:
             volumes = read_with_omnimri(dump, series)
         except Refused as why:
@@ -348,7 +365,8 @@ def compare_made(dump, table, folder):
         if len(volumes) != 1:
             table.note(name, "pydicom", None, f"**{len(volumes)} volumes**", bad=True)
             continue
-        table.add(name, "pydicom", volumes[0], read_with_pydicom(series), allowed)
+        if with_pydicom:
+            table.add(name, "pydicom", volumes[0], read_with_pydicom(series), allowed)
         if dcm2niix:
             try:
                 table.add(name, "dcm2niix", volumes[0], read_with_dcm2niix(series), allowed)
@@ -366,12 +384,12 @@ def main():
         if not shutil.which(tool):
             raise SystemExit(f"{tool} is missing: install Debian's dcm2niix and dcmtk")
     table = Table()
-    n_real = compare_real(arguments.dump, arguments.data, table)
+    real = compare_real(arguments.dump, arguments.data, table)
     with tempfile.TemporaryDirectory() as folder:
-        n_made = compare_made(arguments.dump, table, pathlib.Path(folder))
+        n_made = compare_made(arguments.dump, table, pathlib.Path(folder), real[:1])
     table.show()
-    print(f"\n{n_real} real series and {n_made} made here: {table.bad} of {len(table.rows)} comparisons differ")
-    return 1 if table.bad or not n_real else 0
+    print(f"\n{len(real)} real series and {n_made} made here: {table.bad} of {len(table.rows)} comparisons differ")
+    return 1 if table.bad or not real else 0
 
 
 if __name__ == "__main__":

@@ -10,8 +10,12 @@ use crate::{Affine, Geometry, Trust, Zyx};
 
 /// Slices nearer than this along the normal are at one place, in millimetres.
 const SAME_PLACE_MM: f64 = 0.02;
-/// Deviation of a slice from even spacing that is still even, as a part of the spacing.
+/// Deviation of a distance between slices that is still even, as a part of it; positions are
+/// sometimes rounded to a tenth of a millimetre, which is more for thin slices.
 const EVEN: f64 = 0.05;
+const EVEN_MM: f64 = 0.1;
+/// Never as much as this part of the distance, so that a missing slice cannot pass.
+const MOST_EVEN: f64 = 0.25;
 
 /// A stack on its grid.
 pub(super) struct Grid {
@@ -176,16 +180,15 @@ fn uneven(slices: &[FrameRecord], normal: [f64; 3]) -> Option<String> {
         .map(|w| along(normal, &w[1]) - along(normal, &w[0]))
         .collect();
     let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-    let at = |part: f64| SAME_PLACE_MM.max(part);
-    if gaps.iter().all(|g| (g - mean).abs() <= at(EVEN * mean)) {
+    let even = |distance: f64| (EVEN * distance).max(EVEN_MM.min(MOST_EVEN * distance));
+    if gaps.iter().all(|g| (g - mean).abs() <= even(mean)) {
         return None;
     }
     let mut sorted = gaps.clone();
     sorted.sort_by(f64::total_cmp);
     // The lower median: of two gaps, one with a missing slice, the shorter is the rule.
     let regular = sorted[(sorted.len() - 1) / 2];
-    let whole =
-        |g: &f64| (g / regular - (g / regular).round()).abs() * regular <= at(EVEN * regular);
+    let whole = |g: &f64| (g / regular - (g / regular).round()).abs() * regular <= even(regular);
     if !gaps.iter().all(whole) {
         let [least, most] = [sorted[0], sorted[sorted.len() - 1]];
         return Some(format!(

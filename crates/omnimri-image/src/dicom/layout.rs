@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dicom_core::{DataDictionary, Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
@@ -145,6 +146,7 @@ impl Layout {
             });
         }
         let deflated_at = walker.pos;
+        let _alone = inflate_alone();
         let data = inflate_from(path, deflated_at, max_inflated)?;
         let len = data.len() as u64;
         let (header, pixels) = Walker::new(path, Cursor::new(data), len).data_set(encoding)?;
@@ -156,6 +158,13 @@ impl Layout {
             pixels,
         })
     }
+}
+
+/// Waits until no other thread holds an inflated data set: each may be as large as the voxel limit
+/// allows, and is needed whole.
+pub(super) fn inflate_alone() -> MutexGuard<'static, ()> {
+    static INFLATING: Mutex<()> = Mutex::new(());
+    INFLATING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The data set of a deflated file, inflated; at most `max_inflated` bytes.

@@ -2,16 +2,12 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::Mutex;
 
 use super::codec::{Codec, Samples};
 use super::frames::FrameRecord;
 use super::header::{FileInfo, PixelFormat};
-use super::layout::{PixelBytes, SampleKind, inflate_from};
+use super::layout::{PixelBytes, SampleKind, inflate_alone, inflate_from};
 use crate::{Error, Result};
-
-/// Inflated data sets may be large and are needed whole: one at a time.
-static INFLATING: Mutex<()> = Mutex::new(());
 
 /// Reads and decodes the frame that `record` describes into `out`, rescaled; `[y][x]`.
 ///
@@ -80,9 +76,7 @@ fn inflated(info: &FileInfo, at: u64, offset: u64, max_inflated: u64) -> Result<
     if let Some(samples) = info.inflated.get() {
         return Ok(samples);
     }
-    let _one = INFLATING
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _alone = inflate_alone();
     if info.inflated.get().is_none() {
         let mut data = inflate_from(&info.path, at, max_inflated)?;
         let end = offset + info.format.n_bytes() * info.n_frames as u64;

@@ -28,32 +28,35 @@ pub fn read_dicom(path: &Path, options: &OpenOptions) -> Result<Vec<Volume>> {
     let mut scan = Scan::of(path, options)?;
     let mut made = Vec::new();
     for stack in stacks(path, &scan.files, &scan.records)? {
-        let (volume, unreadable) = read_stack(path, &scan.files, stack, options)?;
+        let (volume, unreadable) = read_stack(&scan.files, stack, options);
         scan.left_out.extend(unreadable);
         made.extend(volume);
     }
     if made.is_empty() {
         return Err(scan.no_images(path));
     }
-    let with_warnings = |(mut volume, files): (Volume, BTreeSet<usize>)| {
-        let folders = files
-            .iter()
-            .filter_map(|&f| scan.files[f].path.parent())
-            .collect();
+    let with_warnings = |Made { mut volume, files }: Made| {
+        let parents = files.iter().filter_map(|&f| scan.files[f].path.parent());
+        let folders = parents.collect();
         volume.warnings.extend(scan.warnings_beside(&folders));
         volume
     };
     Ok(made.into_iter().map(with_warnings).collect())
 }
 
-/// The volume of a stack with the files that it came from; files whose pixels cannot be read are
-/// left out of it, and returned.
+/// A volume and the files that it came from.
+struct Made {
+    volume: Volume,
+    files: BTreeSet<usize>,
+}
+
+/// The volume of a stack, if any of its files can be decoded, and those whose pixels cannot be
+/// read.
 fn read_stack(
-    path: &Path,
     files: &[FileInfo],
     mut stack: Stack,
     options: &OpenOptions,
-) -> Result<(Option<(Volume, BTreeSet<usize>)>, Vec<LeftOut>)> {
+) -> (Option<Made>, Vec<LeftOut>) {
     let sop_uids: Vec<_> = files.iter().map(|f| f.sop_uid.as_deref()).collect();
     let mut unreadable = Vec::new();
     while let Some(first) = stack.records.first() {
@@ -66,8 +69,18 @@ fn read_stack(
         match read_voxels(files, &grid, options) {
             Ok(voxels) => {
                 let used = grid.frames.iter().flatten().map(|r| r.file).collect();
-                let volume = volume(path, files, grid, voxels, stack.warning)?;
-                return Ok((Some((volume, used)), unreadable));
+                let path = &files[first.file].path;
+                let made = match volume(path, files, grid, voxels, stack.warning) {
+                    Ok(volume) => Some(Made {
+                        volume,
+                        files: used,
+                    }),
+                    Err(error) => {
+                        unreadable.push(LeftOut::unreadable(path.clone(), error));
+                        None
+                    }
+                };
+                return (made, unreadable);
             }
             Err(failed) => {
                 let bad: BTreeSet<_> = failed.iter().map(|(file, _)| *file).collect();
@@ -79,7 +92,7 @@ fn read_stack(
             }
         }
     }
-    Ok((None, unreadable))
+    (None, unreadable)
 }
 
 /// Voxels of a grid, decoded in parallel; or all files that failed.

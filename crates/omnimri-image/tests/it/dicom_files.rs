@@ -19,8 +19,6 @@ pub const STEP: [f64; 3] = [0.9, 1.1, 3.3];
 /// A slice to be written, with everything that the tests change.
 #[derive(Clone)]
 pub struct Slice {
-    /// Row, column and slice direction, LPS.
-    pub axes: [[f64; 3]; 3],
     /// Place along the slice direction, in slices.
     pub z: usize,
     pub position: Option<[f64; 3]>,
@@ -79,7 +77,6 @@ impl Slice {
         let [row, column, _] = axes;
         let samples = (0..N[1]).flat_map(|j| (0..N[0]).map(move |i| sample(i, j, z)));
         Self {
-            axes,
             z,
             position: Some(place(&axes, [0, 0, z])),
             orientation: Some([row[0], row[1], row[2], column[0], column[1], column[2]]),

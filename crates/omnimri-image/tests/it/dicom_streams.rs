@@ -37,6 +37,10 @@ pub const JPEG_LS: &str = "\
 
 /// Bytes of a stream.
 pub fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    let digits: Vec<u8> = hex
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .map(|d| d as u8)
+        .collect();
     digits.chunks_exact(2).map(|d| d[0] << 4 | d[1]).collect()
 }
