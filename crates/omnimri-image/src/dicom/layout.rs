@@ -2,10 +2,11 @@
 //!
 //! The walk checks every declared length against the file and bounds the nesting of sequences
 //! before any parser allocates for them: a general parser trusts lengths and recurses, and a stack
-//! overflow cannot be caught.
+//! overflow cannot be caught. What the parser would misread is kept from it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -225,6 +226,8 @@ struct Walker<'a, R> {
     pos: u64,
     len: u64,
     n_elements: usize,
+    /// Elements so far that the parser would read otherwise than this walk does.
+    n_misfits: usize,
 }
 
 impl<'a, R: BufRead + Seek> Walker<'a, R> {
@@ -235,6 +238,7 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
             pos: 0,
             len,
             n_elements: 0,
+            n_misfits: 0,
         }
     }
 
@@ -338,14 +342,13 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
 
     /// Header bytes and pixel data of the data set that begins here.
     fn data_set(&mut self, encoding: Encoding) -> Result<(Vec<u8>, Option<PixelElement>)> {
-        let start = self.pos;
-        let mut header_end = self.len;
+        // What the parser is to see, as ranges of bytes.
+        let mut kept: Vec<Range<u64>> = Vec::new();
         let mut pixels = None;
         while self.pos < self.len {
             let at = self.pos;
             // Trailing zeros after the last element are padding that some writers leave.
             if self.len - at < 8 {
-                header_end = at;
                 break;
             }
             let element = self.element(encoding)?;
@@ -353,12 +356,19 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
                 tags::PIXEL_DATA => SampleKind::Integer,
                 tags::FLOAT_PIXEL_DATA => SampleKind::Float32,
                 tags::DOUBLE_FLOAT_PIXEL_DATA => SampleKind::Float64,
-                _ => {
+                tag => {
+                    let before = self.n_misfits;
                     self.value(&element, encoding, self.len, 0)?;
+                    // Private elements say nothing that is read here, and are the least sound.
+                    if self.n_misfits == before && tag.group().is_multiple_of(2) {
+                        match kept.last_mut() {
+                            Some(last) if last.end == at => last.end = self.pos,
+                            _ => kept.push(at..self.pos),
+                        }
+                    }
                     continue;
                 }
             };
-            header_end = at;
             let bytes = match element.len {
                 Some(len) => {
                     self.checked_end(&element.tag, len, self.len)?;
@@ -376,18 +386,24 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
             });
             break;
         }
-        if header_end - start > MAX_HEADER_BYTES {
+        let n_bytes: u64 = kept.iter().map(|range| range.end - range.start).sum();
+        if n_bytes > MAX_HEADER_BYTES {
             return Err(Error::TooLarge {
                 path: self.path.into(),
                 what: "bytes before the pixel data",
                 expected: MAX_HEADER_BYTES,
-                found: (header_end - start).to_string(),
+                found: n_bytes.to_string(),
                 hint: "the file is probably damaged",
             });
         }
-        self.seek(start)?;
-        let mut header = vec![0; (header_end - start) as usize];
-        self.fill(&mut header)?;
+        let mut header = vec![0; n_bytes as usize];
+        let mut rest = header.as_mut_slice();
+        for range in kept {
+            let (part, after) = rest.split_at_mut((range.end - range.start) as usize);
+            self.seek(range.start)?;
+            self.fill(part)?;
+            rest = after;
+        }
         Ok((header, pixels))
     }
 
@@ -405,13 +421,8 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
         let tag = Tag(encoding.u16(self.array()?), encoding.u16(self.array()?));
         // Items and their delimiters carry no value representation in either encoding.
         if !encoding.explicit || tag.group() == 0xFFFE {
-            let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |e| {
-                if e.vr == dicom_core::dictionary::VirtualVr::Exact(VR::SQ) {
-                    VR::SQ
-                } else {
-                    VR::UN
-                }
-            });
+            let entry = StandardDataDictionary.by_tag(tag);
+            let vr = entry.map_or(VR::UN, |e| e.vr.relaxed());
             return Ok(ElementHeader {
                 tag,
                 vr,
@@ -462,11 +473,23 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
                 if header.vr == VR::SQ {
                     self.items(inner, end, true, depth + 1)
                 } else {
+                    // The parser would read whole numbers only, and take the rest of the value for
+                    // an element.
+                    if !len.is_multiple_of(number_bytes(header.vr)) {
+                        self.n_misfits += 1;
+                    }
                     self.skip(end - self.pos)
                 }
             }
             None if header.tag == tags::PIXEL_DATA => self.fragments(encoding).map(|_| ()),
-            None => self.items(inner, bound, false, depth + 1),
+            None => {
+                // The parser takes anything of undefined length for a sequence in the encoding of
+                // the data set.
+                if header.vr != VR::SQ && encoding.explicit {
+                    self.n_misfits += 1;
+                }
+                self.items(inner, bound, false, depth + 1)
+            }
         }
     }
 
@@ -555,6 +578,16 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
 
 fn defined(len: u32) -> Option<u64> {
     (len != u32::MAX).then_some(u64::from(len))
+}
+
+/// Bytes of one number of a value representation; 1 for text and bytes.
+fn number_bytes(vr: VR) -> u64 {
+    match vr {
+        VR::OW | VR::SS | VR::US => 2,
+        VR::AT | VR::FL | VR::OF | VR::OL | VR::SL | VR::UL => 4,
+        VR::FD | VR::OD | VR::OV | VR::SV | VR::UV => 8,
+        _ => 1,
+    }
 }
 
 /// Explicit value representations whose length is stored in 16 bits.

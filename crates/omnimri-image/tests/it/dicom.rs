@@ -620,6 +620,28 @@ fn nothing_to_read_is_one_clear_error() {
 }
 
 #[test]
+fn elements_that_do_not_fit_their_type_are_skipped() {
+    let dir = folder();
+    let path = dir.path().join("odd.dcm");
+    let slice = Slice::new(AXIAL, 0);
+    slice.write(&path);
+    let whole = std::fs::read(&path).unwrap();
+    // The pulse sequence name, six characters, as a number of four bytes; and as a private element.
+    let name = whole.windows(6).position(|w| w == b"*se2d1").unwrap();
+    for (at, bytes) in [
+        (name - 4, &b"SL"[..]),
+        (name - 8, &[0x19, 0x00, 0x01, 0x10]),
+    ] {
+        let mut damaged = whole.clone();
+        damaged[at..at + bytes.len()].copy_from_slice(bytes);
+        std::fs::write(&path, &damaged).unwrap();
+        let v = read_one(&path);
+        assert_eq!(v.acquisition.sequence_name, None);
+        assert_eq!(v.acquisition.flip_angle_deg, Some(70.0));
+    }
+}
+
+#[test]
 fn headers_that_lie_of_sizes_are_refused_before_memory_is_taken() {
     let dir = folder();
     let path = dir.path().join("lie.dcm");
