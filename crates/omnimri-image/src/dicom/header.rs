@@ -218,8 +218,11 @@ fn object_name(header: Attributes<'_>) -> String {
     if !name.is_empty() {
         return name.into();
     }
+    // Its class stands in the file meta information alone.
+    if header.0.get(tags::DIRECTORY_RECORD_SEQUENCE).is_some() {
+        return "a directory (DICOMDIR)".into();
+    }
     match (modality.as_str(), header.text(tags::SOP_CLASS_UID)) {
-        (_, Some(class)) if class == "1.2.840.10008.1.3.10" => "a directory (DICOMDIR)".into(),
         ("", Some(class)) => format!("SOP class {class}"),
         ("", None) => "an object without SOP class".into(),
         (modality, _) => format!("an object of modality {modality}"),

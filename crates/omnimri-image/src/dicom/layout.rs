@@ -137,6 +137,7 @@ impl Layout {
             }
         };
         if transfer_syntax != uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+            let encoding = walker.encoding_found(encoding)?;
             let (header, pixels) = walker.data_set(encoding)?;
             return Ok(Self {
                 transfer_syntax,
@@ -337,6 +338,22 @@ impl<'a, R: BufRead + Seek> Walker<'a, R> {
             uids::IMPLICIT_VR_LITTLE_ENDIAN.to_string()
         } else {
             uid
+        })
+    }
+
+    /// The encoding that the data set's first element has; some writers declare the other of the
+    /// two little-endian ones.
+    fn encoding_found(&mut self, declared: Encoding) -> Result<Encoding> {
+        let at = self.pos;
+        if declared.big_endian || self.len - at < 8 {
+            return Ok(declared);
+        }
+        let [_, _, _, _, a, b, _, _] = self.array::<8>()?;
+        self.seek(at)?;
+        let explicit = VR::from_binary([a, b]).is_some();
+        Ok(Encoding {
+            explicit,
+            ..declared
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dicom_core::VR;
+use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
 use omnimri_image::dicom::read_dicom;
 use omnimri_image::{Error, Input, InputKind, OpenOptions, Plane, Volume, detect, open};
@@ -404,6 +404,36 @@ fn every_uncompressed_syntax_and_rle_give_the_same_values() {
 }
 
 #[test]
+fn a_data_set_in_another_encoding_than_declared_is_read() {
+    let dir = folder();
+    let paths = ["explicit", "implicit"].map(|name| dir.path().join(name));
+    let syntaxes = [
+        uids::EXPLICIT_VR_LITTLE_ENDIAN,
+        uids::IMPLICIT_VR_LITTLE_ENDIAN,
+    ];
+    let files = [0, 1].map(|n| {
+        let transfer_syntax = syntaxes[n];
+        Slice {
+            transfer_syntax,
+            ..Slice::new(AXIAL, 2)
+        }
+        .write(&paths[n]);
+        std::fs::read(&paths[n]).unwrap()
+    });
+    // The meta information of one before the data set of the other.
+    let parts = files.each_ref().map(|file| {
+        let n = u32::from_le_bytes(file[140..144].try_into().unwrap()) as usize;
+        file.split_at(144 + n)
+    });
+    for (meta, data) in [(0, 1), (1, 0)] {
+        std::fs::write(&paths[0], [parts[meta].0, parts[data].1].concat()).unwrap();
+        let v = read_one(&paths[0]);
+        assert_eq!(v.voxels[..2], [stored(0, 0, 2), stored(1, 0, 2)]);
+        assert_eq!(v.acquisition.series_number, Some(4));
+    }
+}
+
+#[test]
 fn streams_of_other_tools_are_decoded() {
     let dir = folder();
     let path = dir.path().join("stream.dcm");
@@ -565,12 +595,29 @@ fn damaged_files_of_a_folder_are_named_and_the_rest_is_read() {
         uids::EXPLICIT_VR_LITTLE_ENDIAN,
         &dir.path().join("report.dcm"),
     );
+    // The directory of an exported disc, which is no image and needs no word.
+    let mut directory = enhanced(AXIAL, &[0]);
+    let items = directory
+        .take_element(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE)
+        .unwrap();
+    directory.put(DataElement::new(
+        tags::DIRECTORY_RECORD_SEQUENCE,
+        VR::SQ,
+        items.into_value(),
+    ));
+    text(&mut directory, tags::MODALITY, VR::CS, "");
+    write(
+        directory,
+        uids::EXPLICIT_VR_LITTLE_ENDIAN,
+        &dir.path().join("DICOMDIR"),
+    );
     // Sound to the header, damaged in the pixels.
     let mut broken = Slice::new(AXIAL, N[2]).header();
     put_fragments(&mut broken, vec![vec![0; 64]]);
     write(broken, uids::RLE_LOSSLESS, &dir.path().join("pixels.dcm"));
     let v = read_one(dir.path());
     assert_places(&v, &AXIAL, stored);
+    assert!(!said(&v, "DICOMDIR"), "{:?}", v.warnings);
     assert!(said(&v, "2 images could not be read"), "{:?}", v.warnings);
     assert!(
         said(&v, "cut.dcm") && said(&v, "pixels.dcm"),
@@ -662,11 +709,7 @@ fn headers_that_lie_of_sizes_are_refused_before_memory_is_taken() {
         match vr {
             VR::US => {
                 let number: u16 = value.parse().unwrap();
-                object.put(dicom_core::DataElement::new(
-                    tag,
-                    vr,
-                    dicom_core::PrimitiveValue::from(number),
-                ));
+                object.put(DataElement::new(tag, vr, PrimitiveValue::from(number)));
             }
             _ => text(&mut object, tag, vr, value),
         }
