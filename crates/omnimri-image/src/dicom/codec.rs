@@ -12,7 +12,7 @@ use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::codestream::Codestream;
-use super::guard::guarded;
+use super::guard::{causes, guarded};
 use super::header::{PixelFormat, unsupported};
 use super::rle;
 use super::syntax::EXPLICIT_VR_BIG_ENDIAN;
@@ -165,20 +165,6 @@ impl Codec {
 fn not_read(path: &Path, found: &str, hint: &str) -> Error {
     let read = "uncompressed, deflated, RLE, JPEG baseline or lossless, or JPEG 2000";
     unsupported(path, "transfer syntax", read, found, hint)
-}
-
-/// An error with its causes, on one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A single compressed frame in the form in which the registry's decoders take it.

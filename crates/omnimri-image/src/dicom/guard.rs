@@ -1,4 +1,5 @@
-//! Calls into parsers and decoders of other crates that may panic on damaged data.
+//! Calls into parsers and decoders of other crates: their panics on damaged data, and their errors
+//! in one line.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,5 +17,19 @@ fn message(panic: &(dyn Any + Send)) -> String {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// An error with its causes, on one line.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -12,7 +12,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::attributes::Attributes;
 use super::codec::Codec;
 use super::frames::{FrameRecord, frame_records};
-use super::guard::guarded;
+use super::guard::{causes, guarded};
 use super::layout::{Layout, PixelBytes, PixelElement, SampleKind};
 use crate::{Acquisition, Error, OpenOptions, Result};
 
@@ -102,7 +102,7 @@ pub(super) fn read_header(
     let header = layout.header.as_slice();
     let object = guarded(|| InMemDicomObject::read_dataset_with_ts(header, syntax))
         .map_err(|panic| ill_formed(panic, None))?
-        .map_err(|source| ill_formed(source.to_string(), Some(Box::new(source))))?;
+        .map_err(|source| ill_formed(causes(&source), Some(Box::new(source))))?;
     let header = Attributes(&object);
     refuse_non_images(path, header)?;
     let Some(pixels) = layout.pixels else {
