@@ -26,6 +26,7 @@ pub mod volume;
 pub mod volume_ops;
 pub mod write_beside;
 
+pub use dicom::read_dicom;
 pub use error::{Error, Result};
 pub use geometry::{Affine, Geometry, Plane, Trust, Zyx};
 pub use info::Info;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
-use omnimri_image::dicom::read_dicom;
-use omnimri_image::{Error, Input, InputKind, OpenOptions, Plane, Volume, detect, open};
+use omnimri_image::{
+    Error, Input, InputKind, OpenOptions, Plane, Volume, detect, open, read_dicom,
+};
 
 use crate::dicom_files::*;
 use crate::dicom_streams::*;
@@ -313,6 +314,65 @@ fn echoes_become_frames() {
     assert_eq!(v.n_frames, 1);
     assert_places(&v, &AXIAL, stored);
     assert!(said(&v, "3 images were left out"), "{:?}", v.warnings);
+}
+
+#[test]
+fn images_of_one_place_that_nothing_tells_apart_are_frames_if_they_differ() {
+    let mut slices = Slice::all(AXIAL);
+    slices.extend(Slice::all(AXIAL).into_iter().map(|s| Slice {
+        sop_uid: format!("8.{}", s.z),
+        instance: s.instance + 100,
+        samples: s.samples.iter().map(|v| v + 1000).collect(),
+        ..s
+    }));
+    let v = read_one(written(&slices).path());
+    assert_eq!(v.n_frames, 2);
+    assert_eq!(v.voxels[v.geometry.size.count()], v.voxels[0] + 1000.0);
+    assert!(said(&v, "does not tell apart"), "{:?}", v.warnings);
+}
+
+#[test]
+fn magnitude_and_phase_are_volumes_of_their_own() {
+    let dir = folder();
+    for slice in Slice::all(AXIAL) {
+        for (n, kind) in ["M", "P"].into_iter().enumerate() {
+            let sop_uid = format!("6.{n}.{}", slice.z);
+            let mut object = Slice {
+                sop_uid,
+                ..slice.clone()
+            }
+            .header();
+            let image_type = format!("ORIGINAL\\PRIMARY\\{kind}");
+            text(&mut object, tags::IMAGE_TYPE, VR::CS, &image_type);
+            put_samples(&mut object, &slice.samples);
+            let path = dir.path().join(format!("{kind}{}", slice.z));
+            write(object, uids::EXPLICIT_VR_LITTLE_ENDIAN, &path);
+        }
+    }
+    let volumes = read(dir.path());
+    assert_eq!(volumes.len(), 2);
+    for v in &volumes {
+        assert_places(v, &AXIAL, stored);
+        assert!(said(v, "differ in image type: it is read as 2 volumes"));
+    }
+}
+
+#[test]
+fn a_plain_multi_frame_object_has_slices_and_no_positions() {
+    let dir = folder();
+    let path = dir.path().join("frames.dcm");
+    let mut object = Slice::new(AXIAL, 0).header();
+    text(&mut object, tags::NUMBER_OF_FRAMES, VR::IS, "4");
+    let samples: Vec<_> = Slice::all(AXIAL)
+        .into_iter()
+        .flat_map(|s| s.samples)
+        .collect();
+    put_samples(&mut object, &samples);
+    write(object, uids::EXPLICIT_VR_LITTLE_ENDIAN, &path);
+    let v = read_one(&path);
+    let values: Vec<f32> = samples.iter().map(|v| f32::from(*v)).collect();
+    assert_eq!((v.geometry.size.z, v.n_frames, v.voxels), (4, 1, values));
+    assert!(!v.geometry.orientation.is_trusted() && !v.geometry.spacing.is_trusted());
 }
 
 #[test]
