@@ -64,11 +64,12 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
         ..Outcome::default()
     };
     let Some(said) = said else { return out };
-    let named = |label: &str| TumourClass::from_name(label);
+    // A diagnosis that names no tumour, whatever else it names, says that there is none.
+    let named = |label: &str| TumourClass::from_name(label).unwrap_or(TumourClass::None);
     let mut ranked: Vec<(TumourClass, f64)> = said
         .diagnosis
         .iter()
-        .filter_map(|d| Some((named(&d.label)?, d.probability)))
+        .map(|d| (named(&d.label), d.probability))
         .collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     out.first = ranked.first().copied();
