@@ -11,6 +11,9 @@ use crate::kspace;
 use crate::read::ReadOptions;
 use crate::scope::{Scope, scope};
 
+/// What stands for an answer without words.
+const NO_WORDS: &str = "The model has no answer to this question.";
+
 /// An input looked at once, to be asked many times.
 #[derive(Debug)]
 pub struct Looked {
@@ -85,8 +88,12 @@ impl Engine {
                 path: path.to_owned(),
                 source,
             })?;
+        let text = match answer.text.as_str() {
+            "" => NO_WORDS.to_owned(),
+            words => words.to_owned(),
+        };
         Ok(Reply {
-            text: answer.text.clone(),
+            text,
             probability: answer.probability,
             answer: Some(answer),
         })

@@ -14,7 +14,11 @@ use sha2::{Digest, Sha256};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::kspace;
-use crate::read::{Staged, Subject};
+use crate::read::Subject;
+use crate::staged::{Staged, is_result_named};
+
+/// The simulated k-space within the result folder.
+const INPUT: &str = "kspace.npy";
 
 /// One reconstruction of the demo against the simulated truth.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +62,14 @@ pub fn run(engine: &Engine, out: &Path, seed: u64, say: impl Fn(&str)) -> Result
     let scan = demo_scan(seed).map_err(recon_error)?;
     let staged = Staged::new(out, "demo")?;
     let k = &scan.kspace;
-    let input = staged.fresh.join("kspace.npy");
-    write_npy_complex32(&input, &k.samples, &[k.n_coils, k.n_y, k.n_x])?;
+    let input = staged.fresh.join(INPUT);
+    staged.fill(|_| {
+        Ok(write_npy_complex32(
+            &input,
+            &k.samples,
+            &[k.n_coils, k.n_y, k.n_x],
+        )?)
+    })?;
     let mut reconstructions = Vec::new();
     let mut images: Vec<Reconstruction> = Vec::new();
     for method in [Method::ZeroFilled, Method::Sense, Method::Omnimri] {
@@ -78,7 +88,7 @@ pub fn run(engine: &Engine, out: &Path, seed: u64, say: impl Fn(&str)) -> Result
     // `auto` never picks the learned method: the report rests on SENSE.
     let read = &images[1];
     let volume = demo_volume(&scan, read);
-    write_nifti(&staged.fresh.join("reconstruction.nii.gz"), &volume)?;
+    staged.fill(|fresh| Ok(write_nifti(&fresh.join("reconstruction.nii.gz"), &volume)?))?;
     let pictures = ReconPictures {
         zero_filled: images[0].image.clone(),
         reconstructed: read.image.clone(),
@@ -100,12 +110,12 @@ pub fn run(engine: &Engine, out: &Path, seed: u64, say: impl Fn(&str)) -> Result
     let subject = Subject {
         volume: &volume,
         reconstruction: Some((info, pictures)),
-        path: Path::new("kspace.npy"),
+        path: Path::new(INPUT),
         sha256,
     };
-    let result = engine.read_volume(&subject, &staged.fresh, started)?;
+    let result = staged.fill(|fresh| engine.read_volume(&subject, fresh, started))?;
     let lesion_dice = lesion_dice(&staged.fresh, &result, &scan)?;
-    let folder = staged.finish()?;
+    let folder = staged.finish(|earlier| is_result_named(earlier, INPUT))?;
     Ok(DemoOutcome {
         folder,
         description: scan.description,

@@ -1,6 +1,6 @@
 //! Everything that can go wrong between an input and its result; each message is one line that names the file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -33,13 +33,20 @@ pub enum Error {
     Report(#[from] omnimri_report::Error),
     /// The output folder cannot be used.
     #[error(
-        "{path}: cannot write the result: {source} (choose another folder with --out, or make room)"
+        "{}: expected a folder that can be written and has room, found {}; choose another with --out",
+        path.display(), found(source)
     )]
     Output {
         /// The folder or file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The program itself failed on this input.
+    #[error("{}: expected to read it, but the program failed on it (a defect of omnimri); please report it with the file", path.display())]
+    Panicked {
+        /// The input.
+        path: PathBuf,
     },
     /// The input is of a kind this command does not take.
     #[error("{path}: expected {expected}, found {found} ({hint})")]
@@ -55,7 +62,39 @@ pub enum Error {
     },
 }
 
+/// What stands in the way of writing, in words.
+fn found(source: &std::io::Error) -> String {
+    use std::io::ErrorKind as K;
+    let words = match source.kind() {
+        K::AlreadyExists | K::NotADirectory => "a file in its place",
+        K::StorageFull | K::QuotaExceeded => "a full disk",
+        K::FileTooLarge => "a limit on the size of files",
+        K::PermissionDenied => "no permission to write",
+        K::ReadOnlyFilesystem => "a read-only file system",
+        _ => return source.to_string(),
+    };
+    words.to_owned()
+}
+
 impl Error {
+    /// The same error about a file that was being written into `fresh`, named as in `place`, where it would have been.
+    pub(crate) fn placed(mut self, fresh: &Path, place: &Path) -> Self {
+        let path = match &mut self {
+            Self::Image(omnimri_image::Error::Io { path, .. })
+            | Self::Report(
+                omnimri_report::Error::WriteFile { path, .. }
+                | omnimri_report::Error::CreateFolder { path, .. }
+                | omnimri_report::Error::EncodeJson { path, .. },
+            )
+            | Self::Output { path, .. } => path,
+            _ => return self,
+        };
+        if let Ok(rest) = path.strip_prefix(fresh) {
+            *path = place.join(rest);
+        }
+        self
+    }
+
     /// True if the input is to blame, not the program or the machine.
     pub fn is_invalid_input(&self) -> bool {
         match self {

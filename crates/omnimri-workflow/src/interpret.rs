@@ -4,7 +4,7 @@ use omnimri_findings::evidence::Source;
 use omnimri_findings::grammar::parse;
 use omnimri_findings::{
     AnatomyEntry, CardiacClass, Evidence, Finding, Label, Measurement, Region, Sequence,
-    TumourClass, check, lesion_signal, measure,
+    TumourClass, check, lesion_signal,
 };
 use omnimri_image::{LabelMap, Plane, Volume};
 use omnimri_model::Look;
@@ -14,6 +14,7 @@ use omnimri_report::result::{
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::cut::{header_plane, measured, recut};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::outline::{label_map, likely_tumour, tumour_present};
@@ -108,7 +109,7 @@ fn best<T: Copy>(all: &[T], p: &[f32]) -> Option<(T, f64)> {
 
 /// Plane: the header's where it can be trusted, else the model's if it is sure.
 fn plane(volume: &Volume, look: &Look) -> Option<(Plane, Source)> {
-    match volume.acquisition.plane {
+    match header_plane(volume) {
         Some(p) => Some((p, Source::Header)),
         None => best(&Plane::ALL, &look.plane).map(|(p, _)| (p, Source::Model)),
     }
@@ -144,7 +145,7 @@ fn acquisition(volume: &Volume, evidence: &Evidence) -> AcquisitionInfo {
 /// Nothing is said but why.
 pub fn out_of_scope(volume: &Volume, reason: &str) -> Interpretation {
     let evidence = Evidence {
-        plane: volume.acquisition.plane.map(|p| (p, Source::Header)),
+        plane: header_plane(volume).map(|p| (p, Source::Header)),
         sequence: header_sequence(volume).map(|s| (s, Source::Header)),
         ..Evidence::default()
     };
@@ -182,10 +183,11 @@ pub fn interpret(
         Scope::Known(region, _) => *region,
     };
     let labels = label_map(look, volume.geometry.size);
+    let recut = recut(volume, &labels);
     let mut anatomy = Vec::new();
     let mut findings: Vec<(Finding, Measurement)> = Vec::new();
     for label in Label::ALL {
-        let Some(m) = measure(&labels, label.value(), volume) else {
+        let Some(m) = measured(&labels, label.value(), volume, recut.as_ref()) else {
             continue;
         };
         if label.is_finding() {
@@ -217,8 +219,11 @@ pub fn interpret(
         },
         ms_lesions: None,
         extent: main.map(|(_, m)| m.extent()),
-        signal: main
-            .and_then(|(f, _)| lesion_signal(&labels, f.value?, volume, sequence.map(|(s, _)| s))),
+        signal: main.and_then(|(f, _)| {
+            let stored = (&labels, volume);
+            let (labels, volume) = recut.as_ref().map_or(stored, |r| (&r.labels, &r.volume));
+            lesion_signal(labels, f.value?, volume, sequence.map(|(s, _)| s))
+        }),
         findings: findings.iter().map(|(f, _)| f.clone()).collect(),
         structures: anatomy.clone(),
     };

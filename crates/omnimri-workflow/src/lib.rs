@@ -3,11 +3,14 @@
 //! In: a path. Out: a result folder, or an answer. The command line, the server and the evaluation call this.
 //!
 //! - `engine`: the loaded model; `read`: one input to one folder; `many`: many inputs; `ask`: one question
+//! - `staged`: folders that are whole or not there
 //! - `kspace`: reconstruction for reading; `scope`: may the model answer at all?
+//! - `cut`: the slices a volume is read in
 //! - `outline`, `interpret`: from logits to labels, measurements, diagnosis and the checked report
 //! - `demo`: the whole workflow on a simulated scan
 
 mod ask;
+mod cut;
 pub mod demo;
 mod engine;
 mod error;
@@ -17,11 +20,13 @@ mod many;
 mod outline;
 mod read;
 mod scope;
+mod staged;
 
 pub use ask::{Looked, Reply};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use interpret::{Interpretation, Wording, tumour_line};
 pub use many::folder_names;
-pub use read::{ReadOptions, ReadOutcome, Staged, Subject};
+pub use read::{ReadOptions, ReadOutcome, Subject};
 pub use scope::Scope;
+pub use staged::Staged;

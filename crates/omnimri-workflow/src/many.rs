@@ -1,13 +1,14 @@
 //! Many inputs, in parallel within a memory bound, past the bad ones.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use omnimri_image::stem;
 
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::read::{ReadOptions, ReadOutcome};
 
 /// Bytes the network itself needs for one input, whatever its size: one chunk of slices and their features.
@@ -43,14 +44,44 @@ impl Budget {
     }
 }
 
+/// Runs `read`; a panic fails this input alone.
+fn guarded(input: &Path, read: impl FnOnce() -> Result<ReadOutcome>) -> Result<ReadOutcome> {
+    // Nothing of a failed read is looked at afterwards: its folder is removed, the model is not changed by reading.
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::Panicked {
+            path: input.to_owned(),
+        })
+    })
+}
+
+/// Bytes that an input takes once unpacked; of a folder, of all its files.
 fn size_of(path: &Path) -> u64 {
     match std::fs::metadata(path) {
         Ok(m) if m.is_dir() => std::fs::read_dir(path)
             .map(|d| d.flatten().map(|e| size_of(&e.path())).sum())
             .unwrap_or(0),
-        Ok(m) => m.len(),
-        Err(_) => 0,
+        Ok(m) if m.is_file() => m.len().max(unpacked(path)),
+        _ => 0,
     }
+}
+
+/// Size that the trailer of a gzip file states (modulo 4 GiB); 0 for other files.
+fn unpacked(path: &Path) -> u64 {
+    use std::io::{Read, Seek, SeekFrom};
+    let read = || -> std::io::Result<u64> {
+        let mut file = std::fs::File::open(path)?;
+        let (mut magic, mut size) = ([0; 2], [0; 4]);
+        file.read_exact(&mut magic)?;
+        file.seek(SeekFrom::End(-4))?;
+        file.read_exact(&mut size)?;
+        Ok(if magic == [0x1f, 0x8b] {
+            u32::from_le_bytes(size).into()
+        } else {
+            0
+        })
+    };
+    // A file that cannot be read is reported by its reader.
+    read().unwrap_or(0)
 }
 
 /// A folder name for every input: its stem, and for equal stems `-2`, `-3`, ... in the order given.
@@ -106,7 +137,8 @@ impl Engine {
                         let Some(input) = inputs.get(i) else { break };
                         let need = NETWORK_BYTES + size_of(input) * BYTES_A_FILE_BYTE;
                         let held = budget.take(need);
-                        let result = self.read(input, out, Some(&names[i]), options);
+                        let result =
+                            guarded(input, || self.read(input, out, Some(&names[i]), options));
                         budget.give(held);
                         done(input, &result);
                         *results[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
@@ -123,7 +155,62 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use super::folder_names;
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn what_is_handed_out_stays_within_the_bound() {
+        let budget = Budget {
+            left: Mutex::new(100),
+            freed: Condvar::new(),
+            total: 100,
+        };
+        let (used, most) = (AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            // Among them one that is larger than the bound: it runs alone.
+            for need in [30, 60, 1000, 10, 50, 40, 70, 100] {
+                let (budget, used, most) = (&budget, &used, &most);
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        let held = budget.take(need);
+                        let now = used.fetch_add(held, Ordering::SeqCst) + held;
+                        most.fetch_max(now, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        used.fetch_sub(held, Ordering::SeqCst);
+                        budget.give(held);
+                    }
+                });
+            }
+        });
+        let most = most.into_inner();
+        assert!((30..=100).contains(&most), "{most}");
+        assert_eq!(*budget.left.lock().unwrap(), 100);
+    }
+
+    #[test]
+    fn a_packed_file_counts_with_its_unpacked_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.nii.gz");
+        // Only magic and trailer matter.
+        let mut bytes = vec![0x1f, 0x8b, 0, 0];
+        bytes.extend(5_000_000u32.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(size_of(&path), 5_000_000);
+        assert_eq!(size_of(dir.path()), 5_000_000);
+        std::fs::write(&path, b"short").unwrap();
+        assert_eq!(size_of(&path), 5);
+        assert_eq!(size_of(&dir.path().join("missing")), 0);
+    }
+
+    #[test]
+    fn a_panic_fails_one_input() {
+        let result = guarded(Path::new("x.nii"), || panic!("as a test"));
+        let error = result.unwrap_err().to_string();
+        assert!(
+            error.starts_with("x.nii: ") && !error.contains('\n'),
+            "{error}"
+        );
+    }
 
     #[test]
     fn equal_stems_get_distinct_folders() {

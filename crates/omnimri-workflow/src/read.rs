@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::interpret::Wording;
 use crate::kspace;
+use crate::staged::{STUDY_SCHEMA, Staged, is_result_of};
 
 /// How to read.
 #[derive(Debug, Clone)]
@@ -59,7 +60,8 @@ pub struct Subject<'a> {
 }
 
 impl Engine {
-    /// Reads one input into `out/<name>/`; `name` is the stem unless the caller needs another.
+    /// Reads one input into `out/<name>/`; `name` is the stem unless the caller needs another. What stands there already is
+    /// replaced only if it is a result of the same input; else the folder becomes `<name>-2` and so on.
     ///
     /// # Errors
     /// Everything in [`Error`]; nothing is left half-written.
@@ -75,23 +77,24 @@ impl Engine {
         let opened = open(input, &options.open)?;
         let hash = sha256(input)?;
         let folder = Staged::new(out, &name)?;
-        let results = match opened {
+        let results = folder.fill(|fresh| match opened {
             Input::KSpace(k) => {
-                vec![self.read_kspace(&k, input, hash, &folder.fresh, options, started)?]
+                let doc = self.read_kspace(&k, input, hash.clone(), fresh, options, started)?;
+                Ok(vec![doc])
             }
             Input::Volumes(volumes) if volumes.len() == 1 => {
                 let subject = Subject {
                     volume: &volumes[0],
                     reconstruction: None,
                     path: input,
-                    sha256: hash,
+                    sha256: hash.clone(),
                 };
-                vec![self.read_volume(&subject, &folder.fresh, started)?]
+                Ok(vec![self.read_volume(&subject, fresh, started)?])
             }
-            Input::Volumes(volumes) => self.read_study(&volumes, input, &hash, &folder.fresh)?,
-        };
+            Input::Volumes(volumes) => self.read_study(&volumes, input, &hash, fresh),
+        })?;
         Ok(ReadOutcome {
-            folder: folder.finish()?,
+            folder: folder.finish(|earlier| is_result_of(earlier, &hash))?,
             results,
         })
     }
@@ -161,7 +164,11 @@ impl Engine {
             }));
             results.push(result);
         }
-        let study = serde_json::json!({ "schema": "omnimri.study/1", "series": index });
+        let study = serde_json::json!({
+            "schema": STUDY_SCHEMA,
+            "input": { "path": input.display().to_string(), "sha256": hash },
+            "series": index,
+        });
         let path = folder.join("study.json");
         std::fs::write(&path, format!("{study:#}\n"))
             .map_err(|source| Error::Output { path, source })?;
@@ -262,67 +269,4 @@ fn series_name(volume: &Volume, index: usize) -> String {
         .map(|b| format!("{b:02x}"))
         .collect();
     format!("{}-{hash}", a.series_number.unwrap_or(index as i64))
-}
-
-/// A folder filled beside its place and renamed when whole; removed when dropped unfinished.
-pub struct Staged {
-    target: PathBuf,
-    /// Where to write.
-    pub fresh: PathBuf,
-    done: bool,
-}
-
-impl Staged {
-    /// Makes the folder to fill.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if the output folder cannot be written.
-    pub fn new(out: &Path, name: &str) -> Result<Self> {
-        let fresh = out.join(format!(".{name}.{}.tmp", std::process::id()));
-        if fresh.exists() {
-            std::fs::remove_dir_all(&fresh).map_err(|source| Error::Output {
-                path: fresh.clone(),
-                source,
-            })?;
-        }
-        std::fs::create_dir_all(&fresh).map_err(|source| Error::Output {
-            path: out.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            target: out.join(name),
-            fresh,
-            done: false,
-        })
-    }
-
-    /// Puts the folder in its place; an earlier result there is replaced whole.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if renaming fails.
-    pub fn finish(mut self) -> Result<PathBuf> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Output { path, source }
-        };
-        if self.target.exists() {
-            let old = self.fresh.with_extension("old");
-            std::fs::rename(&self.target, &old).map_err(io(&self.target))?;
-            std::fs::rename(&self.fresh, &self.target).map_err(io(&self.target))?;
-            std::fs::remove_dir_all(&old).map_err(io(&old))?;
-        } else {
-            std::fs::rename(&self.fresh, &self.target).map_err(io(&self.target))?;
-        }
-        self.done = true;
-        Ok(self.target.clone())
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.done {
-            // Nothing more can be done about a folder that cannot be removed: the error that led here is reported.
-            let _ = std::fs::remove_dir_all(&self.fresh);
-        }
-    }
 }

@@ -124,6 +124,19 @@ pub struct Read {
     pub model: ModelArg,
 }
 
+/// A file whose name says which kind of image to write.
+fn image_file(name: &str) -> Result<PathBuf, String> {
+    let lower = name.to_lowercase();
+    if [".npy", ".nii", ".nii.gz", ".png"]
+        .iter()
+        .any(|e| lower.ends_with(e))
+    {
+        Ok(PathBuf::from(name))
+    } else {
+        Err("expected a name that ends in .npy, .nii, .nii.gz or .png".to_owned())
+    }
+}
+
 /// `4G`, `500M`, `1048576`.
 fn bytes(text: &str) -> Result<u64, String> {
     let (digits, unit) = text.split_at(
@@ -185,7 +198,7 @@ pub struct Recon {
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
     /// Image: .npy (float32), .nii.gz or .png
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = image_file)]
     pub out: PathBuf,
     /// K-space.
     #[command(flatten)]
@@ -197,6 +210,9 @@ pub struct Recon {
 
 /// `corpus`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  omnimri corpus list\n  omnimri corpus show brain_tumor_t1ce\n  omnimri corpus check brain_tumor_t1ce data/brain_tumor_t1ce"
+)]
 pub struct Corpus {
     /// What to do.
     #[command(subcommand)]
@@ -207,17 +223,22 @@ pub struct Corpus {
 #[derive(Debug, Subcommand)]
 pub enum CorpusCommand {
     /// Datasets of the catalogue
+    #[command(after_help = "Examples:\n  omnimri corpus list\n  omnimri corpus list --json")]
     List {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
     /// One dataset: how to get it, the folder it expects, its licence in plain words
+    #[command(after_help = "Example:\n  omnimri corpus show brain_tumor_t1ce")]
     Show {
         /// Name in the catalogue
         name: String,
     },
     /// Is this folder the dataset, whole and sound?
+    #[command(
+        after_help = "Example:\n  omnimri corpus check brain_tumor_t1ce data/brain_tumor_t1ce"
+    )]
     Check {
         /// Name in the catalogue
         name: String,
@@ -228,6 +249,7 @@ pub enum CorpusCommand {
         json: bool,
     },
     /// Counts of the catalogue, or of the datasets under a folder
+    #[command(after_help = "Examples:\n  omnimri corpus stats\n  omnimri corpus stats --data data")]
     Stats {
         /// Folder that holds the datasets
         #[arg(long, value_name = "DIR")]
@@ -284,9 +306,9 @@ pub struct Serve {
 
 /// `info`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  omnimri info scan.nii.gz\n  omnimri info models/nano --json")]
+#[command(after_help = "Examples:\n  omnimri info scan.nii.gz\n  omnimri info models/nano --json\n  omnimri info nano")]
 pub struct Info {
-    /// A file, a DICOM folder or a checkpoint folder
+    /// A file, a DICOM folder, a checkpoint folder, or nano for the embedded model
     #[arg(value_name = "FILE|MODEL")]
     pub path: PathBuf,
     /// As JSON

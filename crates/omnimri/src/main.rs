@@ -16,6 +16,8 @@ use crate::cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    limits_are_errors();
+    panics_are_one_line();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -44,4 +46,29 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A file that reaches the limit of its size fails to be written, instead of ending the program with half a file behind it.
+fn limits_are_errors() {
+    #[cfg(unix)]
+    #[expect(
+        unsafe_code,
+        reason = "the standard library has no safe way to ignore a signal"
+    )]
+    // SAFETY: called first in `main`, before any thread exists; ignoring a signal runs no code of ours.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
+/// A defect is told in one line, as every other message.
+fn panics_are_one_line() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info
+            .location()
+            .map(|l| format!(" at {l}"))
+            .unwrap_or_default();
+        let what = info.payload_as_str().unwrap_or("no message");
+        output::problem(format_args!("the program failed{place}: {what}"));
+    }));
 }

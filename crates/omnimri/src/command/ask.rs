@@ -42,14 +42,10 @@ fn one(args: &Ask, input: &Path, question: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every distinct image is looked at once; a bad one fails its own questions only.
+/// Every distinct image is looked at once; a bad one fails its own questions only. Answers come in the order of the rows.
 fn batch(args: &Ask, file: &Path) -> anyhow::Result<ExitCode> {
     let options = super::read_options(&args.kspace)?;
-    let mut reader = csv::Reader::from_path(file).with_context(|| file.display().to_string())?;
-    let rows: Vec<Row> = reader
-        .deserialize()
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("{}: expected CSV columns id,image,question", file.display()))?;
+    let rows = rows(file)?;
     let engine = super::engine(&args.model)?;
     let bar = super::counter(rows.len());
     let mut images: Vec<&PathBuf> = Vec::new();
@@ -58,28 +54,83 @@ fn batch(args: &Ask, file: &Path) -> anyhow::Result<ExitCode> {
             images.push(&row.image);
         }
     }
-    let mut failed = 0;
+    // A row is answered, failed, or still open; what is answered is printed as soon as all before it is done.
+    let mut replies: Vec<Option<Option<String>>> = vec![None; rows.len()];
+    let (mut failed, mut printed) = (0, 0);
     for image in images {
-        let looked = engine.look_at(image, &options);
+        let path = beside(file, image);
+        let looked = engine.look_at(&path, &options);
         if let Err(error) = &looked {
-            bar.suspend(|| eprintln!("omnimri: {error}"));
+            bar.suspend(|| output::problem(error));
         }
-        for row in rows.iter().filter(|r| &r.image == image) {
+        for (row, reply) in rows
+            .iter()
+            .zip(&mut replies)
+            .filter(|(r, _)| &r.image == image)
+        {
             bar.inc(1);
-            let Ok(looked) = &looked else {
-                failed += 1;
-                continue;
+            let said = looked
+                .as_ref()
+                .ok()
+                .map(|looked| engine.ask(looked, &row.question, &path));
+            let line = match said {
+                Some(Ok(said)) => Some(serde_json::json!({
+                    "id": row.id, "answer": said.text, "probability": said.probability,
+                })),
+                Some(Err(error)) => {
+                    bar.suspend(|| output::problem(format_args!("question {}: {error}", row.id)));
+                    None
+                }
+                None => None,
             };
-            let reply = engine.ask(looked, &row.question, image)?;
-            output::line(serde_json::json!({
-                "id": row.id, "answer": reply.text, "probability": reply.probability,
-            }))?;
+            failed += usize::from(line.is_none());
+            *reply = Some(line.map(|l| l.to_string()));
+        }
+        while let Some(Some(reply)) = replies.get(printed) {
+            if let Some(line) = reply {
+                bar.suspend(|| output::line(line))?;
+            }
+            printed += 1;
         }
     }
     bar.finish_and_clear();
-    Ok(if failed > 0 {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    if failed > 0 {
+        output::problem(format_args!(
+            "{failed} of {} questions have no answer, see above",
+            rows.len()
+        ));
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Rows of a CSV with a header; a byte order mark and spaces around names do not matter.
+fn rows(file: &Path) -> anyhow::Result<Vec<Row>> {
+    let name = file.display();
+    let bytes = std::fs::read(file)
+        .with_context(|| format!("{name}: expected a CSV file with columns id,image,question"))?;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(text);
+    let header = reader.headers().cloned().unwrap_or_default();
+    let found = header.iter().collect::<Vec<_>>().join(",");
+    for column in ["id", "image", "question"] {
+        anyhow::ensure!(
+            header.iter().any(|h| h == column),
+            "{name}: expected CSV columns id,image,question, found {found:?}; name them in the first line"
+        );
+    }
+    reader
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{name}: expected a value of id,image,question in every line"))
+}
+
+/// An image as the CSV names it: from the working folder, or else from the CSV's own.
+fn beside(file: &Path, image: &Path) -> PathBuf {
+    match file.parent().map(|folder| folder.join(image)) {
+        Some(path) if !image.exists() && path.exists() => path,
+        _ => image.to_owned(),
+    }
 }

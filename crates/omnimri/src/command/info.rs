@@ -1,6 +1,5 @@
 //! `omnimri info`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use omnimri_image::{Info as FileInfo, Input, KSpaceOptions, OpenOptions, open};
@@ -9,10 +8,17 @@ use omnimri_workflow::Engine;
 use crate::cli::Info;
 use crate::output;
 
+/// Name of the embedded model.
+const EMBEDDED: &str = "nano";
+
 /// Says what a file, a folder or a checkpoint is.
 pub fn run(args: &Info) -> anyhow::Result<ExitCode> {
     if args.path.join("config.json").is_file() {
-        model(&args.path, args.json)?;
+        model(&Engine::from_dir(&args.path)?, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.path.as_os_str() == EMBEDDED && !args.path.exists() {
+        model(&Engine::embedded()?, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let kspace = KSpaceOptions {
@@ -34,16 +40,14 @@ pub fn run(args: &Info) -> anyhow::Result<ExitCode> {
         (true, [one]) => output::json(one)?,
         (true, all) => output::json(&all)?,
         (false, all) => {
-            for info in all {
-                output::line(info)?;
-            }
+            let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+            output::line(texts.join("\n").trim_end())?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn model(dir: &Path, json: bool) -> anyhow::Result<()> {
-    let engine = Engine::from_dir(dir)?;
+fn model(engine: &Engine, json: bool) -> anyhow::Result<()> {
     let p = engine.predictor();
     let c = p.config();
     if json {

@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 
 use omnimri_report::result::TaskState;
-use omnimri_workflow::{ReadOutcome, Staged};
+use omnimri_workflow::{Error, ReadOutcome, Staged};
 
 use crate::cli::Read;
 use crate::output;
 
 /// Reads every input; 1 if some failed.
 pub fn run(args: &Read) -> anyhow::Result<ExitCode> {
-    let options = super::read_options(&args.kspace)?;
+    let mut options = super::read_options(&args.kspace)?;
+    options.open.max_voxels = options.open.max_voxels.min(voxels_within(args.memory));
     // Refused before any work: a folder that cannot be written.
     drop(Staged::new(&args.out, "omnimri-probe")?);
     let engine = super::engine(&args.model)?;
@@ -22,11 +23,16 @@ pub fn run(args: &Read) -> anyhow::Result<ExitCode> {
         args.memory,
         |path, result| {
             bar.inc(1);
-            let line = match result {
-                Ok(outcome) => format!("{}: {}", path.display(), summary(outcome)),
-                Err(error) => format!("omnimri: {error}"),
-            };
-            bar.suspend(|| eprintln!("{}", line.replace('\n', " ")));
+            bar.suspend(|| match result {
+                Ok(outcome) => {
+                    let line = format!("{}: {}", path.display(), summary(outcome));
+                    eprintln!("{}", output::one_line(&line));
+                }
+                Err(error) if is_too_large(error) => {
+                    output::problem(format_args!("{error}; a sound one needs more --memory"));
+                }
+                Err(error) => output::problem(error),
+            });
         },
     );
     bar.finish_and_clear();
@@ -51,6 +57,20 @@ pub fn run(args: &Read) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Bytes that a voxel takes while it is read: as stored, as a float, logits of the masks, labels.
+const BYTES_A_VOXEL: u64 = 24;
+
+/// Most voxels of one input.
+fn voxels_within(memory: u64) -> usize {
+    usize::try_from(memory / BYTES_A_VOXEL)
+        .unwrap_or(usize::MAX)
+        .max(1 << 20)
+}
+
+fn is_too_large(error: &Error) -> bool {
+    matches!(error, Error::Image(omnimri_image::Error::TooLarge { .. }))
 }
 
 /// A few words on what was found.

@@ -13,14 +13,14 @@ use crate::cli::Recon;
 pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
     let options = super::read_options(&args.kspace)?;
     let name = args.out.to_string_lossy().to_lowercase();
-    let known = [".npy", ".nii", ".nii.gz", ".png"]
-        .iter()
-        .any(|e| name.ends_with(e));
-    anyhow::ensure!(
-        known,
-        "{}: expected .npy, .nii.gz or .png for --out",
-        args.out.display()
-    );
+    // Refused before any work: a folder that is not there.
+    let folder = args.out.parent().filter(|f| !f.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|f| !f.is_dir()) {
+        anyhow::bail!(
+            "{}: expected an existing folder for --out, found none; make it first or choose another",
+            folder.display()
+        );
+    }
     let Input::KSpace(k) = open(&args.input, &options.open)? else {
         return Err(Error::Kind {
             path: args.input.clone(),
