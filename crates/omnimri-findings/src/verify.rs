@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Evidence;
 use crate::facts::{Fact, Section, Signal, Statement};
 use crate::grammar::{complete_lesion, describe, group_of, is_on_lesion, join};
+use crate::phrases::cardiac_phrase;
 use crate::vocabulary::TumourClass;
 
 /// What the evidence says of a sentence.
@@ -220,7 +221,9 @@ fn check_fact(fact: &Fact, truth: &Evidence) -> (Verified, String) {
         }
         Fact::Cardiac(said) => {
             let known = truth.top_cardiac();
-            let words = known.map(|(c, p)| format!("class head: {c} {:.0}%", 100.0 * p));
+            // "Normal" is a class of the training set, not something a report may say.
+            let name = |c| cardiac_phrase(c).unwrap_or("none of the known heart diseases");
+            let words = known.map(|(c, p)| format!("class head: {} {:.0}%", name(c), 100.0 * p));
             let known = known.map(|(c, _)| c);
             compare(
                 said,

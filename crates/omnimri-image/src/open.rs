@@ -72,6 +72,14 @@ pub fn detect(path: &Path) -> Result<InputKind> {
     if meta.is_dir() {
         return detect_folder(path);
     }
+    if !meta.is_file() {
+        return Err(Error::UnknownFormat {
+            path: path.into(),
+            expected: EXPECTED,
+            found: "a pipe or a device".into(),
+            hint: "save it to a file first",
+        });
+    }
     let mut start = Vec::new();
     File::open(path)
         .and_then(|f| f.take(1024).read_to_end(&mut start))

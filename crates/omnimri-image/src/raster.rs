@@ -50,6 +50,7 @@ pub fn read_image(path: &Path, options: &OpenOptions) -> Result<Volume> {
             hint: "convert the slice to PNG",
         });
     }
+    let format = reader.format();
     let (width, height) = reader.into_dimensions().map_err(decode_error)?;
     let n = u64::from(width) * u64::from(height);
     if n == 0 || n > options.max_voxels as u64 {
@@ -60,6 +61,9 @@ pub fn read_image(path: &Path, options: &OpenOptions) -> Result<Volume> {
             found: format!("{width}x{height}"),
             hint: "the file may be damaged",
         });
+    }
+    if format == Some(ImageFormat::Jpeg) {
+        check_jpeg_end(path)?;
     }
     let image = open()?.decode().map_err(decode_error)?;
     let mut warnings = Vec::new();
@@ -78,6 +82,18 @@ pub fn read_image(path: &Path, options: &OpenOptions) -> Result<Volume> {
         source: SourceKind::Image,
         warnings,
     })
+}
+
+/// Decoders fill what is missing of a cut JPEG with grey; a whole one ends with a marker after its last scan.
+fn check_jpeg_end(path: &Path) -> Result<()> {
+    let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|w| w == marker);
+    // Within a scan, these pairs of bytes are markers and nothing else; a preview in the header comes before it.
+    if last([0xff, 0xd9]) > last([0xff, 0xda]) {
+        return Ok(());
+    }
+    let ends = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    Err(decode_error(path, ImageError::IoError(ends)))
 }
 
 fn decode_error(path: &Path, source: ImageError) -> Error {

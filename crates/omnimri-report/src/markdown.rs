@@ -5,8 +5,8 @@ use std::fmt::Write;
 use crate::result::ResultDoc;
 use crate::sentences::split;
 use crate::words::{
-    BANNER, NOTHING, REMOVED, anatomy_size, box_words, file_name, finding_size, kind, mark, matrix,
-    percent, spacing, value,
+    BANNER, NOTHING, REMOVED, anatomy_size, box_words, class, file_name, finding_size, kind, mark,
+    matrix, percent, spacing, value,
 };
 
 /// Escapes what Markdown or HTML would read as markup; line breaks become spaces.
@@ -157,7 +157,7 @@ fn tables(out: &mut String, result: &ResultDoc) {
         let rows: Vec<Vec<String>> = result
             .diagnosis
             .iter()
-            .map(|d| vec![d.label.clone(), percent(d.probability)])
+            .map(|d| vec![class(&d.label).to_owned(), percent(d.probability)])
             .collect();
         table(out, &["Class", "Probability"], &rows);
     }

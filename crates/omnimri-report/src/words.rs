@@ -1,6 +1,6 @@
 //! Numbers and names in words, the same in Markdown and HTML.
 
-use omnimri_findings::{AnatomyEntry, Finding};
+use omnimri_findings::{AnatomyEntry, CardiacClass, Finding};
 use omnimri_image::SourceKind;
 
 use crate::result::{InputInfo, ResultDoc, Sourced};
@@ -93,6 +93,15 @@ pub(crate) fn box_words(bbox: &[usize]) -> String {
         .join(", ")
 }
 
+/// A class as a report calls it: `normal` is a class of the training set, not something a report may say.
+pub(crate) fn class(label: &str) -> &str {
+    if label == CardiacClass::Normal.name() {
+        "none of the known heart diseases"
+    } else {
+        label
+    }
+}
+
 /// First characters of a checksum.
 pub(crate) fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
@@ -131,6 +140,14 @@ mod tests {
         assert_eq!(percent(0.0001), "<0.1%");
         assert_eq!(percent(0.004), "0.4%");
         assert_eq!(percent(1.0), "100%");
+    }
+
+    #[test]
+    fn no_class_is_called_normal() {
+        for c in CardiacClass::ALL {
+            assert!(!class(c.name()).contains("normal"));
+        }
+        assert_eq!(class("glioma"), "glioma");
     }
 
     #[test]

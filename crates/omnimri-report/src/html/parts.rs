@@ -7,7 +7,7 @@ use super::escape;
 use crate::figures::{Figure, Panel};
 use crate::result::{DiagnosisEntry, FactEntry, ResultDoc};
 use crate::sentences::SectionView;
-use crate::words::{NOTHING, REMOVED, anatomy_size, box_words, finding_size, mark, percent};
+use crate::words::{NOTHING, REMOVED, anatomy_size, box_words, class, finding_size, mark, percent};
 
 fn swatch(label: Label) -> String {
     let [r, g, b] = label.rgb();
@@ -127,7 +127,7 @@ pub(super) fn diagnosis_bars(diagnosis: &[DiagnosisEntry]) -> String {
             format!(
                 "<li><span>{}</span><span class=\"track\" aria-hidden=\"true\">\
                  <i style=\"width:{:.1}%\"></i></span><b>{}</b></li>",
-                escape(&d.label),
+                escape(class(&d.label)),
                 100.0 * share,
                 escape(&percent(d.probability))
             )
