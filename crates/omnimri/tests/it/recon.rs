@@ -1,0 +1,116 @@
+//! K-space to an image file.
+
+use omnimri_image::{Input, NpyData, OpenOptions, open, read_npy};
+
+use crate::support::{arg, head_nifti, head_png, kspace_npy, names, omnimri, slice};
+
+/// Error against the truth, after the best scale.
+fn nrmse(image: &[f32], truth: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    let (xx, xt, tt) = (dot(image, image), dot(image, truth), dot(truth, truth));
+    ((tt - xt * xt / xx).max(0.0) / tt).sqrt()
+}
+
+#[test]
+fn every_method_writes_every_kind_of_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let k = kspace_npy(dir.path(), "k.npy");
+    let (truth, n) = slice();
+    let mut errors = Vec::new();
+    for method in ["zero-filled", "sense", "omnimri", "auto"] {
+        let out = dir.path().join(format!("{method}.npy"));
+        let args = [
+            "recon",
+            arg(&k),
+            "--axes",
+            "coil,y,x",
+            "--method",
+            method,
+            "--out",
+            arg(&out),
+        ];
+        let ran = omnimri(args).done();
+        assert!(ran.out.is_empty(), "the image is the result: {ran:?}");
+        assert!(
+            ran.err.contains("2.") && ran.err.contains("fold"),
+            "{ran:?}"
+        );
+        let array = read_npy(&out, &OpenOptions::default()).unwrap();
+        assert_eq!(array.shape, [n, n]);
+        let NpyData::F32(image) = array.data else {
+            panic!("float32")
+        };
+        errors.push(nrmse(&image, &truth));
+    }
+    let [zero_filled, sense, learned, auto] = errors.try_into().unwrap();
+    assert!(
+        sense < 0.08 && sense < zero_filled,
+        "{sense} and {zero_filled}"
+    );
+    assert!(
+        learned < zero_filled && (auto - sense).abs() < 1e-6,
+        "{learned}, {auto}"
+    );
+
+    for name in ["image.nii.gz", "image.nii", "image.png"] {
+        let out = dir.path().join(name);
+        omnimri(["recon", arg(&k), "--axes", "coil,y,x", "--out", arg(&out)]).done();
+        let Input::Volumes(v) = open(&out, &OpenOptions::default()).unwrap() else {
+            panic!("{name}")
+        };
+        assert_eq!(
+            (v[0].geometry.size.x, v[0].geometry.size.y),
+            (n, n),
+            "{name}"
+        );
+        assert!(nrmse(&v[0].voxels, &truth) < 0.12, "{name}");
+        assert!(
+            v[0].geometry.trusted_spacing_mm().is_none(),
+            "k-space says nothing of millimetres"
+        );
+    }
+}
+
+#[test]
+fn an_array_that_explains_itself_is_read_with_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let k = kspace_npy(dir.path(), "k.npy");
+    let out = dir.path().join("image.png");
+    let ran = omnimri(["recon", arg(&k), "--out", arg(&out)]).done();
+    assert!(ran.err.contains("warning: "), "{ran:?}");
+}
+
+#[test]
+fn an_image_is_no_kspace() {
+    let dir = tempfile::tempdir().unwrap();
+    let (nifti, _) = head_nifti(dir.path(), "head.nii");
+    let out = dir.path().join("image.npy");
+    for input in [nifti, head_png(dir.path(), "head.png")] {
+        let words = ["expected k-space", "found an image", "omnimri read"];
+        omnimri(["recon", arg(&input), "--out", arg(&out)]).failed(1, &words);
+    }
+    assert_eq!(
+        names(dir.path()),
+        ["head.nii", "head.png"],
+        "nothing is written"
+    );
+}
+
+#[test]
+fn a_folder_for_the_image_must_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let k = kspace_npy(dir.path(), "k.npy");
+    let out = dir.path().join("missing/image.npy");
+    omnimri(["recon", arg(&k), "--out", arg(&out)])
+        .failed(1, &["missing", "existing folder", "--out"]);
+    // A file in the place of the folder, and a folder in the place of the file.
+    omnimri(["recon", arg(&k), "--out", arg(&k.join("image.npy"))]).failed(1, &["k.npy", "--out"]);
+    std::fs::create_dir(dir.path().join("image.npy")).unwrap();
+    let out = dir.path().join("image.npy");
+    omnimri(["recon", arg(&k), "--out", arg(&out)]).failed(1, &["image.npy", "write"]);
+    assert_eq!(
+        names(dir.path()),
+        ["image.npy", "k.npy"],
+        "nothing temporary is left"
+    );
+}
