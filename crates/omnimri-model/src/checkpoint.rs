@@ -313,11 +313,7 @@ mod tests {
         let file = path.join("model.safetensors");
         let bytes = std::fs::read(&file).unwrap();
         let parsed = SafeTensors::deserialize(&bytes).unwrap();
-        let mut tensors: Vec<_> = parsed
-            .tensors()
-            .into_iter()
-            .map(|(n, v)| (n, v))
-            .collect::<Vec<_>>();
+        let mut tensors: Vec<_> = parsed.tensors().into_iter().collect::<Vec<_>>();
         let removed = tensors.remove(3);
         std::fs::write(&file, serialize(tensors.clone(), None).unwrap()).unwrap();
         let error = Checkpoint::read(&path, &Device::flex())

@@ -247,7 +247,7 @@ impl Whitening {
     /// [`Error::Noise`] if there are too few samples or the covariance is singular; [`Error::NotFinite`].
     pub fn from_noise_scan(noise: &[Complex32], n_coils: usize) -> Result<Self> {
         let n_samples = noise.len() / n_coils.max(1);
-        if n_coils == 0 || noise.len() % n_coils != 0 || n_samples < n_coils {
+        if n_coils == 0 || !noise.len().is_multiple_of(n_coils) || n_samples < n_coils {
             return Err(Error::Noise { n_coils, n_samples });
         }
         let found = noise
@@ -411,7 +411,9 @@ mod tests {
             }
         ));
         assert!(matches!(
-            broken(|k| drop(k.mask.pop())),
+            broken(|k| {
+                k.mask.pop();
+            }),
             Error::Size {
                 what: "sampling mask",
                 ..

@@ -50,8 +50,7 @@ pub(crate) fn cholesky(a: &[Complex64], n: usize) -> Option<Lower> {
                 .sum();
             let rest = a[row * n + column] - dot;
             l[row * n + column] = if row == column {
-                // Written so that NaN fails too.
-                if !(rest.re > floor) {
+                if rest.re.is_nan() || rest.re <= floor {
                     return None;
                 }
                 Complex64::new(rest.re.sqrt(), 0.0)
@@ -65,7 +64,8 @@ pub(crate) fn cholesky(a: &[Complex64], n: usize) -> Option<Lower> {
 
 /// Eigenvalues of a Hermitian matrix, largest first, and the eigenvectors that `keep` asks for.
 pub(crate) struct Eigen {
-    /// All eigenvalues, largest first.
+    /// All eigenvalues, largest first; outside tests only `keep` looks at them.
+    #[cfg(test)]
     pub values: Vec<f64>,
     /// Unit eigenvectors of the first values, a row each.
     pub vectors: Vec<Vec<Complex64>>,
@@ -106,7 +106,11 @@ pub(crate) fn hermitian_eigen(
             u
         })
         .collect();
-    Some(Eigen { values, vectors })
+    Some(Eigen {
+        #[cfg(test)]
+        values,
+        vectors,
+    })
 }
 
 type Tridiagonal = (Vec<f64>, Vec<f64>, Vec<Complex64>, Vec<Vec<Complex64>>);
@@ -248,7 +252,7 @@ pub(crate) fn dominant(
             *out = row.iter().zip(vector.iter()).map(|(a, v)| a * v).sum();
         }
         let norm = next.iter().map(Complex32::norm_sqr).sum::<f32>().sqrt();
-        if !(norm > 1e-30) {
+        if norm.is_nan() || norm <= 1e-30 {
             return 0.0;
         }
         let mut change = 0.0;

@@ -190,7 +190,7 @@ pub fn conjugate_gradient(
             .map(|(d, v)| f64::from(d.re) * f64::from(v.re) + f64::from(d.im) * f64::from(v.im))
             .sum();
         // Zero or negative curvature is rounding at the end of the road.
-        if !(curvature > 0.0) {
+        if curvature.is_nan() || curvature <= 0.0 {
             break;
         }
         let step = (current / curvature) as f32;

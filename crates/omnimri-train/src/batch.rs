@@ -74,7 +74,9 @@ pub struct Pool {
 impl Pool {
     /// Sorts examples into strata.
     pub fn new(examples: Vec<Example>) -> Self {
-        let mut sets: Vec<(DatasetId, Vec<((u8, u8), Vec<usize>)>)> = Vec::new();
+        /// Tumour and cardiac class, and the examples of both.
+        type Stratum = ((u8, u8), Vec<usize>);
+        let mut sets: Vec<(DatasetId, Vec<Stratum>)> = Vec::new();
         for (i, e) in examples.iter().enumerate() {
             let at = sets
                 .iter()

@@ -30,7 +30,7 @@ pub fn image(rng: &mut ChaCha8Rng, side: usize) -> Vec<f32> {
             [
                 f * direction.sin(),
                 f * direction.cos(),
-                rng.random_range(0.0..6.28),
+                rng.random_range(0.0..std::f32::consts::TAU),
                 1.2 / k as f32,
             ]
         })

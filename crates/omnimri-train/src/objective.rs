@@ -14,16 +14,8 @@ pub struct Loss {
     pub parts: Vec<(&'static str, f64)>,
 }
 
-impl Loss {
-    fn new() -> LossSum {
-        LossSum {
-            total: None,
-            parts: Vec::new(),
-        }
-    }
-}
-
 /// Collects weighted parts.
+#[derive(Default)]
 struct LossSum {
     total: Option<Tensor<1>>,
     parts: Vec<(&'static str, Tensor<1>)>,
@@ -69,7 +61,7 @@ fn add_classes(sum: &mut LossSum, logits: &[Tensor<2>], targets: &ClassTargets) 
 /// Masks and classes of labelled slices.
 pub fn dense(model: &OmniMri, batch: &DenseBatch, device: &Device) -> Option<Loss> {
     let seen = model.see(tensor(&batch.slices, device), batch.slices.per_study);
-    let mut sum = Loss::new();
+    let mut sum = LossSum::default();
     if !batch.tasks.is_empty() {
         let logits = model.dense.masks(&seen.dense, &batch.tasks, None);
         let target = TensorData::new(batch.masks.clone(), logits.dims());
@@ -90,7 +82,7 @@ pub fn restore(model: &OmniMri, batch: &RestoreBatch, device: &Device) -> Option
         .forward(tensor(&batch.slices, device), batch.slices.per_study);
     let restored = model.dense.restore(&model.dense.forward(&pyramid));
     let target = TensorData::new(batch.target.clone(), restored.dims());
-    let mut sum = Loss::new();
+    let mut sum = LossSum::default();
     sum.add(
         "restore",
         1.0,

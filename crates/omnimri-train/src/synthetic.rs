@@ -85,7 +85,9 @@ pub fn batch(seed: u64, step: u64, i: &Ingredient) -> Option<DenseBatch> {
     let mut rng = step_rng(seed, step);
     let seeds: Vec<[u64; 2]> = (0..i.batch).map(|_| rng.random()).collect();
     let tasks = vec![MaskTask::Tumour];
-    let parts: Vec<(Vec<f32>, Vec<f32>, [Option<usize>; 5])> = seeds
+    /// Slices, masks and classes of one head.
+    type Part = (Vec<f32>, Vec<f32>, [Option<usize>; 5]);
+    let parts: Vec<Part> = seeds
         .par_iter()
         .filter_map(|[s, change]| {
             let e = example(*s)?;
