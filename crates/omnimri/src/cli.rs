@@ -306,7 +306,9 @@ pub struct Serve {
 
 /// `info`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  omnimri info scan.nii.gz\n  omnimri info models/nano --json\n  omnimri info nano")]
+#[command(
+    after_help = "Examples:\n  omnimri info scan.nii.gz\n  omnimri info models/nano --json\n  omnimri info nano"
+)]
 pub struct Info {
     /// A file, a DICOM folder, a checkpoint folder, or nano for the embedded model
     #[arg(value_name = "FILE|MODEL")]
