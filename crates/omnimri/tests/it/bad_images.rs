@@ -41,7 +41,7 @@ fn a_cut_picture_is_refused() {
 fn a_cut_jpeg_is_not_read_half_grey() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.jpg");
-    image::GrayImage::from_fn(150, 120, |x, y| image::Luma([(x * 3 ^ y * 5) as u8]))
+    image::GrayImage::from_fn(150, 120, |x, y| image::Luma([((x * 3) ^ (y * 5)) as u8]))
         .save(&path)
         .unwrap();
     omnimri(["info", arg(&path)]).done();
