@@ -183,6 +183,10 @@ fn reflect(a: &mut [Complex64], n: usize, first: usize, v: &[Complex64]) {
 
 /// Eigenvalues of a real symmetric tridiagonal matrix into `d`; rotations are applied to the rows of `zt`.
 fn implicit_ql(d: &mut [f64], e: &mut [f64], zt: &mut [f64], n: usize) -> Option<()> {
+    // Comparisons with NaN are false: it would pass as converged.
+    if d.iter().chain(e.iter()).any(|v| !v.is_finite()) {
+        return None;
+    }
     for l in 0..n {
         for sweep in 0.. {
             let mut m = l;
