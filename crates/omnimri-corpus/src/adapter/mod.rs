@@ -1,6 +1,6 @@
 //! Adapters: a few general readers of layouts, driven by the settings in a catalogue entry.
 //!
-//! Every adapter turns its table or folder into [`Item`]s (what to read and what is known of it); reading an item is
+//! Every adapter turns its table or folder into items (what to read and what is known of it); reading an item is
 //! one function for all of them. A new dataset of a known layout is a new TOML file, not new code.
 
 mod items;

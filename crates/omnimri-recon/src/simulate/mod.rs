@@ -7,7 +7,7 @@
 //! | [`head`] | what a head is made of, drawn from a seed |
 //! | [`lesion`] | tumours |
 //! | [`phantom`] | the head sampled on a grid |
-//! | [`render`] | the image a sequence makes of it |
+//! | [`mod@render`] | the image a sequence makes of it |
 //! | [`acquire`] | coils, noise and sampling |
 //! | [`demo`] | the scan of `omnimri demo` |
 

@@ -1,10 +1,10 @@
 //! Relaxation times and proton densities of the tissues of a head.
 //!
-//! Sources, values rounded. [S] Stanisz et al., Magn Reson Med 2005;54:507 (grey and white matter at 1.5 T, muscle, blood).
-//! [W] Wansapura et al., J Magn Reson Imaging 1999;9:531 (grey and white matter at 3 T). [B] de Bazelaire et al., Radiology
-//! 2004;230:652 (fat, marrow). [C] Collins et al. (BrainWeb), IEEE Trans Med Imaging 1998;17:463 (proton densities).
-//! [R] Rohrer et al., Invest Radiol 2005;40:715 (relaxivity of gadopentetate in plasma). Values marked [r] are representative
-//! choices between those of neighbouring tissues, made for this phantom; T2* is taken as 0.4 to 0.7 of T2 [r].
+//! Sources, values rounded. `S` Stanisz et al., Magn Reson Med 2005;54:507 (grey and white matter at 1.5 T, muscle, blood).
+//! `W` Wansapura et al., J Magn Reson Imaging 1999;9:531 (grey and white matter at 3 T). `B` de Bazelaire et al., Radiology
+//! 2004;230:652 (fat, marrow). `C` Collins et al. (BrainWeb), IEEE Trans Med Imaging 1998;17:463 (proton densities).
+//! `R` Rohrer et al., Invest Radiol 2005;40:715 (relaxivity of gadopentetate in plasma). Values marked `r` are representative
+//! choices between those of neighbouring tissues, made for this phantom; T2* is taken as 0.4 to 0.7 of T2 `r`.
 
 use serde::{Deserialize, Serialize};
 
