@@ -7,8 +7,9 @@
 //! - `interval`: bootstrap intervals that resample whole subjects
 //! - `config`, `case`, `reading`: what is evaluated, its truth, and what the workflow says of it
 //! - `sets`: which figures a labelled set gets, one file a set
-//! - `evaluate`, `table`: the whole run, and how it prints
+//! - `evaluate`, `table`, `card`: the whole run, how it prints, and how it gets into a model card
 
+mod card;
 mod case;
 mod config;
 mod error;
@@ -20,6 +21,7 @@ mod reading;
 mod sets;
 mod table;
 
+pub use card::with_figures;
 pub use config::EvalConfig;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, ModelUnderTest, evaluate};

@@ -279,7 +279,9 @@ pub struct Train {
 
 /// `eval`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  omnimri eval --config configs/eval/val.toml")]
+#[command(
+    after_help = "Examples:\n  omnimri eval --config configs/eval/val.toml\n  omnimri eval --config configs/eval/val.toml --model models/nano --card"
+)]
 pub struct Eval {
     /// What to evaluate
     #[arg(long, value_name = "FILE")]
@@ -287,6 +289,9 @@ pub struct Eval {
     /// The table as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write the figures into the model card (README.md) of --model
+    #[arg(long, requires = "model")]
+    pub card: bool,
     /// The model.
     #[command(flatten)]
     pub model: ModelArg,

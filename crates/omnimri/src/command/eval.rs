@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use omnimri_eval::{EvalConfig, Event, evaluate};
+use anyhow::Context;
+use omnimri_eval::{EvalConfig, Event, evaluate, with_figures};
+use omnimri_image::write_beside;
 
 use crate::cli::Eval;
 use crate::output;
@@ -25,6 +27,15 @@ pub fn run(args: &Eval) -> anyhow::Result<ExitCode> {
     });
     bar.finish_and_clear();
     let done = done?;
+    if args.card
+        && let Some(dir) = &args.model.model
+    {
+        let path = dir.join("README.md");
+        let card = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        write_beside(&path, |out| {
+            out.write_all(with_figures(&card, &done).as_bytes())
+        })?;
+    }
     if args.json {
         output::json(&done)?;
     } else {
