@@ -1,6 +1,6 @@
 //! DICOM files, folders and trees.
 //!
-//! `layout` walks a file with every length checked, `header` and `frames` say what its frames are,
+//! `layout` and `walker` walk a file with every length checked, `header` and `frames` say what its frames are,
 //! `scan` does so for every file below a path, `stacks` groups frames that can lie on one grid,
 //! `grid` and `frame_order` put them there, `pixels` and `codec` decode them, `series` joins all of
 //! it to volumes. Positions are LPS+ in the files and RAS+ from `grid` on.
@@ -20,6 +20,7 @@ mod scan;
 mod series;
 mod stacks;
 mod syntax;
+mod walker;
 
 pub use series::read_dicom;
 

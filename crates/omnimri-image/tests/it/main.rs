@@ -2,8 +2,11 @@
 
 mod bad_input;
 mod dicom;
+mod dicom_checks;
+mod dicom_damaged;
 mod dicom_files;
 mod dicom_streams;
+mod dicom_values;
 mod fuzz;
 mod kspace;
 mod nifti;
