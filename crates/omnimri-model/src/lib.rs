@@ -7,7 +7,7 @@
 //! - `encoder`, `decoder`, `heads`, `connector`, `language`, `unrolled`: the parts; `model`: the whole
 //! - `task`: what masks can be asked for; `preprocess`: a volume to the network's grid and back
 //! - `tokenizer`, `prompt`, `generate`: text; `sense`: encoding operators for the learned reconstruction
-//! - `checkpoint`: a model on disk; `predict`: the model as the workflow uses it
+//! - `checkpoint`: a model on disk; `predict`: the model as the workflow uses it; `mirror`: a slice and its mirror image
 
 pub mod checkpoint;
 pub mod config;
@@ -20,6 +20,7 @@ pub mod heads;
 pub mod kernel;
 pub mod language;
 pub mod layers;
+pub mod mirror;
 pub mod model;
 pub mod predict;
 pub mod preprocess;

@@ -16,6 +16,7 @@ use crate::encoder::Pyramid;
 use crate::error::{Error, Result};
 use crate::generate::greedy;
 use crate::heads::Head;
+use crate::mirror;
 use crate::model::OmniMri;
 use crate::preprocess::{Affine2, Prepared, SIDE, normalise, prepare, resample, window};
 use crate::prompt::{self, shown_slices};
@@ -147,7 +148,7 @@ impl Predictor {
             let data = prepared.slices[range.start * each..range.end * each].to_vec();
             let shape = [count, side, side, NEIGHBOURS];
             let x = Tensor::<4>::from_data(TensorData::new(data, shape), &self.device);
-            let seen = self.model.see(x, count);
+            let seen = mirror::see(&self.model, x, count)?;
             for (all, l) in logits.iter_mut().zip(&seen.evidence.logits) {
                 all.extend(read(l.clone())?);
             }

@@ -1,6 +1,7 @@
 //! Random geometry and intensity changes of training slices; a pure function of the generator given.
 
 use omnimri_findings::Region;
+use omnimri_model::mirror::MIRRORED;
 use omnimri_model::preprocess::{Affine2, resample};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +22,7 @@ pub struct Strength {
 impl Strength {
     /// For a region; mirrored where both sides look alike and no label depends on the side.
     pub fn of(region: Option<Region>) -> Self {
-        let mirror = matches!(region, Some(Region::Brain | Region::Hippocampus));
+        let mirror = region.is_some_and(|r| MIRRORED.contains(&r));
         let rotation_deg = if region == Some(Region::Heart) {
             25.0
         } else {
