@@ -1,12 +1,16 @@
-//! One question about an input.
+//! One question about an input; the answer is held against what was measured before it is given.
 
 use std::path::Path;
 
+use omnimri_findings::grammar::parse;
+use omnimri_findings::questions::{Question, agrees, answer, without_tokens};
+use omnimri_findings::{Evidence, check};
 use omnimri_image::{Input, Volume, open};
 use omnimri_model::{Answer, Look};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::interpret::known;
 use crate::kspace;
 use crate::read::ReadOptions;
 use crate::scope::{Scope, scope};
@@ -19,6 +23,36 @@ const NO_WORDS: &str = "The model has no answer to this question.";
 pub struct Looked {
     look: Look,
     scope: Scope,
+    /// None out of scope.
+    evidence: Option<Evidence>,
+}
+
+/// How an answer stands to what was measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// The language model's words, and the evidence says the same.
+    Agrees,
+    /// The evidence's words: the language model said otherwise.
+    Replaced {
+        /// What the language model said.
+        said: String,
+    },
+    /// The language model's words; the question is none that the evidence could answer.
+    Unchecked,
+    /// Not answered: the image is out of scope.
+    OutOfScope,
+}
+
+impl Checked {
+    /// Lower-case name for machines.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Agrees => "agrees",
+            Self::Replaced { .. } => "replaced",
+            Self::Unchecked => "unchecked",
+            Self::OutOfScope => "out_of_scope",
+        }
+    }
 }
 
 /// What is answered.
@@ -26,8 +60,10 @@ pub struct Looked {
 pub struct Reply {
     /// The words; for an image out of scope, why nothing is answered.
     pub text: String,
-    /// How sure the language model is of its words; 0 out of scope.
+    /// How sure the language model is of its words; 0 where they are not its own.
     pub probability: f64,
+    /// How the answer stands to what was measured.
+    pub checked: Checked,
     /// Box and mask where the answer points into the image.
     pub answer: Option<Answer>,
 }
@@ -66,10 +102,19 @@ impl Engine {
                 source,
             })?;
         let scope = scope(volume, &look);
-        Ok(Looked { look, scope })
+        let evidence = match &scope {
+            Scope::Known(region, _) => Some(known(volume, &look, *region, "").evidence),
+            Scope::OutOfScope(_) => None,
+        };
+        Ok(Looked {
+            look,
+            scope,
+            evidence,
+        })
     }
 
-    /// Answers a question; an image out of scope is refused in words.
+    /// Answers a question; an image out of scope is refused in words. An answer of the language model that the evidence (masks,
+    /// geometry, header, class heads) contradicts is replaced by the evidence's.
     ///
     /// # Errors
     /// If the model fails.
@@ -78,6 +123,7 @@ impl Engine {
             return Ok(Reply {
                 text: reason.clone(),
                 probability: 0.0,
+                checked: Checked::OutOfScope,
                 answer: None,
             });
         }
@@ -88,14 +134,103 @@ impl Engine {
                 path: path.to_owned(),
                 source,
             })?;
-        let text = match answer.text.as_str() {
-            "" => NO_WORDS.to_owned(),
-            words => words.to_owned(),
+        let words = match without_tokens(&answer.text) {
+            words if words.is_empty() => NO_WORDS.to_owned(),
+            words => words,
         };
-        Ok(Reply {
-            text,
-            probability: answer.probability,
-            answer: Some(answer),
+        let evidence = looked.evidence.as_ref();
+        let (text, checked) = match (Question::parse(question), evidence) {
+            (Some(question), Some(evidence)) => held_against(&question, words, evidence),
+            _ => (words, Checked::Unchecked),
+        };
+        Ok(match checked {
+            // Place and mask were the language model's too.
+            Checked::Replaced { .. } => Reply {
+                text,
+                probability: 0.0,
+                checked,
+                answer: None,
+            },
+            _ => Reply {
+                text,
+                probability: answer.probability,
+                checked,
+                answer: Some(answer),
+            },
         })
+    }
+}
+
+/// The answer to give: `said` where the evidence says the same, else the evidence's.
+fn held_against(question: &Question, said: String, evidence: &Evidence) -> (String, Checked) {
+    let facts = evidence.facts();
+    match question {
+        // A report is checked sentence by sentence.
+        Question::Describe => {
+            let text = check(&parse(&said), evidence, 0).text;
+            let checked = match text == said {
+                true => Checked::Agrees,
+                false => Checked::Replaced { said },
+            };
+            (text, checked)
+        }
+        // Asks for an image, not for words.
+        Question::Reconstruct => (said, Checked::Unchecked),
+        _ if agrees(question, &said, &facts) == Some(true) => (said, Checked::Agrees),
+        // Where the evidence has nothing, that is what is said.
+        _ => {
+            let text = without_tokens(&answer(question, &facts, 0));
+            (text, Checked::Replaced { said })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omnimri_findings::evidence::Source;
+    use omnimri_findings::{Region, TumourClass};
+    use omnimri_image::Plane;
+
+    fn evidence() -> Evidence {
+        Evidence {
+            plane: Some((Plane::Axial, Source::Model)),
+            region: Some((Region::Brain, Source::Model)),
+            tumour: vec![(TumourClass::Meningioma, 0.8), (TumourClass::None, 0.2)],
+            ..Evidence::default()
+        }
+    }
+
+    fn held(question: &str, said: &str) -> (String, Checked) {
+        let question = Question::parse(question).unwrap();
+        held_against(&question, said.to_owned(), &evidence())
+    }
+
+    #[test]
+    fn an_answer_that_the_evidence_contradicts_is_replaced() {
+        let (text, checked) = held(
+            "Is there a tumour?",
+            "No, a meningioma is the most likely class.",
+        );
+        assert!(text.starts_with("Yes, a meningioma"), "{text}");
+        assert_eq!(checked.name(), "replaced");
+        let (text, checked) = held("Which plane is this?", "Coronal.");
+        assert!(text.to_lowercase().contains("axial"), "{text}");
+        assert!(matches!(checked, Checked::Replaced { said } if said == "Coronal."));
+    }
+
+    #[test]
+    fn an_answer_that_agrees_stays_in_its_own_words() {
+        for said in ["Axial.", "axial plane", "The plane is axial."] {
+            let (text, checked) = held("Which plane is this?", said);
+            assert_eq!((text.as_str(), checked), (said, Checked::Agrees));
+        }
+    }
+
+    #[test]
+    fn what_the_evidence_does_not_know_is_not_claimed() {
+        let (text, checked) = held("Where is the tumour?", "On the image left.");
+        assert!(text.contains("cannot be told"), "{text}");
+        assert_eq!(checked.name(), "replaced");
     }
 }

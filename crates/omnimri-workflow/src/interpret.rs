@@ -170,18 +170,19 @@ pub fn out_of_scope(volume: &Volume, reason: &str) -> Interpretation {
     }
 }
 
-/// Everything the model may say of a volume; `text` is what its language model wrote.
-pub fn interpret(
-    volume: &Volume,
-    look: &Look,
-    scope: &Scope,
-    text: &str,
-    segmentation_file: &str,
-) -> Interpretation {
-    let region = match scope {
-        Scope::OutOfScope(reason) => return out_of_scope(volume, reason),
-        Scope::Known(region, _) => *region,
-    };
+/// What is known of a volume before anything is said of it.
+#[derive(Debug)]
+pub struct Known {
+    /// Label values on the input's grid.
+    pub labels: Vec<u8>,
+    /// Outlined structures.
+    pub anatomy: Vec<AnatomyEntry>,
+    /// All that sentences and answers are checked against.
+    pub evidence: Evidence,
+}
+
+/// Outlines, measures and collects the evidence of a volume that shows `region`.
+pub fn known(volume: &Volume, look: &Look, region: Region, segmentation_file: &str) -> Known {
     let labels = label_map(look, volume.geometry.size);
     let recut = recut(volume, &labels);
     let mut anatomy = Vec::new();
@@ -200,7 +201,6 @@ pub fn interpret(
         }
     }
     findings.sort_by(|a, b| b.0.probability.total_cmp(&a.0.probability));
-    let diagnosis = diagnosis(region, look);
     let sequence = sequence(volume, look);
     let main = findings.first();
     let evidence = Evidence {
@@ -227,6 +227,31 @@ pub fn interpret(
         findings: findings.iter().map(|(f, _)| f.clone()).collect(),
         structures: anatomy.clone(),
     };
+    Known {
+        labels,
+        anatomy,
+        evidence,
+    }
+}
+
+/// Everything the model may say of a volume; `text` is what its language model wrote.
+pub fn interpret(
+    volume: &Volume,
+    look: &Look,
+    scope: &Scope,
+    text: &str,
+    segmentation_file: &str,
+) -> Interpretation {
+    let region = match scope {
+        Scope::OutOfScope(reason) => return out_of_scope(volume, reason),
+        Scope::Known(region, _) => *region,
+    };
+    let Known {
+        labels,
+        anatomy,
+        evidence,
+    } = known(volume, look, region, segmentation_file);
+    let diagnosis = diagnosis(region, look);
     let checked = check(&parse(text), &evidence, 0);
     let mut warnings = Vec::new();
     if region == Region::Heart {

@@ -22,7 +22,7 @@ mod read;
 mod scope;
 mod staged;
 
-pub use ask::{Looked, Reply};
+pub use ask::{Checked, Looked, Reply};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use interpret::{Interpretation, Wording, tumour_line};

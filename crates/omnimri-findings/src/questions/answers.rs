@@ -3,7 +3,7 @@
 use omnimri_image::Plane;
 
 use super::phrasings::article;
-use super::{BOX_TOKEN, IMG_TOKEN, Question, SEG_TOKEN};
+use super::{BOX_TOKEN, IMG_TOKEN, Question, SEG_TOKEN, words};
 use crate::facts::{Extent, Fact, Signal};
 use crate::grammar::{mix, report_text};
 use crate::pattern::render;
@@ -16,6 +16,30 @@ const NO_TUMOUR: &str =
 /// The answer to a question from the facts. A closed question is answered with `Yes` or `No` first.
 pub fn answer(question: &Question, facts: &[Fact], variant: u64) -> String {
     try_answer(question, facts, variant).unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// Wordings of an answer that are tried when one is compared with the facts: more than any question has.
+const WORDINGS: u64 = 64;
+
+/// Does an answer say what the facts say, in any of our wordings? `None` where the facts cannot answer the question.
+pub fn agrees(question: &Question, text: &str, facts: &[Fact]) -> Option<bool> {
+    let said = words(&without_tokens(text));
+    let first = try_answer(question, facts, 0)?;
+    let same = |answer: &str| words(&without_tokens(answer)) == said;
+    Some(
+        same(&first)
+            || (1..WORDINGS).any(|v| try_answer(question, facts, v).is_some_and(|a| same(&a))),
+    )
+}
+
+/// An answer as it is read: without the tokens that point into the image.
+pub fn without_tokens(text: &str) -> String {
+    let mut text = text.to_owned();
+    for token in [SEG_TOKEN, BOX_TOKEN, IMG_TOKEN] {
+        text = text.replace(token, "");
+    }
+    // What stood before the token: `here: .`
+    text.replace(": .", ".").trim().to_owned()
 }
 
 fn find<T>(facts: &[Fact], pick: impl Fn(&Fact) -> Option<T>) -> Option<T> {

@@ -1,6 +1,6 @@
 //! Questions are answered from facts, and read back from what users write.
 
-use omnimri_findings::questions::{Question, answer, questions};
+use omnimri_findings::questions::{Question, agrees, answer, questions, without_tokens};
 use omnimri_findings::*;
 use omnimri_image::Plane;
 
@@ -95,4 +95,40 @@ fn training_pairs_are_complete_and_deterministic() {
         }
     }
     assert!(questions(&[], 0).is_empty());
+}
+
+#[test]
+fn every_wording_of_a_true_answer_agrees_and_no_false_one_does() {
+    let facts = [
+        Fact::Plane(Plane::Coronal),
+        Fact::Region(Region::Brain),
+        Fact::Tumour(TumourClass::Glioma),
+        Fact::Location(Side::ImageRight),
+        Fact::Extent(Extent::Large),
+    ];
+    let others = [
+        Fact::Plane(Plane::Axial),
+        Fact::Region(Region::Heart),
+        Fact::Tumour(TumourClass::Meningioma),
+        Fact::Location(Side::ImageLeft),
+        Fact::Extent(Extent::Small),
+    ];
+    for question in [
+        Question::Plane,
+        Question::IsPlane(Plane::Axial),
+        Question::Region,
+        Question::TumourPresent,
+        Question::TumourClass,
+        Question::IsTumour(TumourClass::Glioma),
+        Question::Location,
+        Question::Extent,
+        Question::Segment(Label::Glioma),
+    ] {
+        for variant in 0..20 {
+            let told = without_tokens(&answer(&question, &facts, variant));
+            assert_eq!(agrees(&question, &told, &facts), Some(true), "{told}");
+            assert_eq!(agrees(&question, &told, &others), Some(false), "{told}");
+        }
+    }
+    assert_eq!(agrees(&Question::Signal, "bright", &facts), None);
 }

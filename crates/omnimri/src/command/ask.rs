@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use omnimri_workflow::Checked;
 use serde::Deserialize;
 
 use crate::cli::Ask;
@@ -31,10 +32,20 @@ fn one(args: &Ask, input: &Path, question: &str) -> anyhow::Result<ExitCode> {
     let engine = super::engine(&args.model)?;
     let looked = engine.look_at(input, &options)?;
     let reply = engine.ask(&looked, question, input)?;
+    match &reply.checked {
+        Checked::Replaced { said } => eprintln!(
+            "note: answered from masks, header and class heads; the language model said: {said}"
+        ),
+        Checked::Unchecked => {
+            eprintln!("note: nothing that was measured speaks for or against this answer")
+        }
+        Checked::Agrees | Checked::OutOfScope => {}
+    }
     if args.json {
         let bbox = reply.answer.as_ref().and_then(|a| a.bbox);
         output::json(&serde_json::json!({
-            "answer": reply.text, "probability": reply.probability, "box": bbox,
+            "answer": reply.text, "probability": reply.probability,
+            "checked": reply.checked.name(), "box": bbox,
         }))?;
     } else {
         output::line(&reply.text)?;
@@ -76,6 +87,7 @@ fn batch(args: &Ask, file: &Path) -> anyhow::Result<ExitCode> {
             let line = match said {
                 Some(Ok(said)) => Some(serde_json::json!({
                     "id": row.id, "answer": said.text, "probability": said.probability,
+                    "checked": said.checked.name(),
                 })),
                 Some(Err(error)) => {
                     bar.suspend(|| output::problem(format_args!("question {}: {error}", row.id)));
