@@ -36,6 +36,9 @@ struct Health {
     status: &'static str,
     version: &'static str,
     model: Model,
+    /// Reading requests under way, and how many may be.
+    under_way: usize,
+    places: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,6 +60,8 @@ async fn health(State(state): State<AppState>) -> Json<Health> {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
         model,
+        under_way: state.under_way(),
+        places: state.places,
     })
 }
 

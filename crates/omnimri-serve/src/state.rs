@@ -17,6 +17,8 @@ pub(crate) struct AppState {
     pub limits: Arc<Limits>,
     /// A permit a request under way, its upload included.
     pub admitted: Arc<Semaphore>,
+    /// Requests that may be under way at once.
+    pub places: usize,
     /// A permit an input being read.
     pub readers: Arc<Semaphore>,
     /// When the model became available, in seconds since 1970.
@@ -24,6 +26,11 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
+    /// Requests under way.
+    pub fn under_way(&self) -> usize {
+        self.places - self.admitted.available_permits()
+    }
+
     pub fn new(engine: Arc<Engine>, limits: Limits) -> Self {
         let readers = limits.readers.clamp(1, Semaphore::MAX_PERMITS / 2);
         let waiting = limits.waiting.min(Semaphore::MAX_PERMITS / 2);
@@ -31,6 +38,7 @@ impl AppState {
             engine,
             limits: Arc::new(limits),
             admitted: Arc::new(Semaphore::new(readers + waiting)),
+            places: readers + waiting,
             readers: Arc::new(Semaphore::new(readers)),
             created: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
