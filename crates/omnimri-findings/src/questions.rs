@@ -7,7 +7,7 @@ use omnimri_image::Plane;
 
 use crate::vocabulary::{Label, Sequence, TumourClass};
 
-pub use answers::{agrees, answer, questions, without_tokens};
+pub use answers::{UNKNOWN, agrees, answer, questions, without_tokens};
 
 /// Marks a mask in an answer.
 pub const SEG_TOKEN: &str = "<seg>";

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use omnimri_findings::grammar::parse;
-use omnimri_findings::questions::{Question, agrees, answer, without_tokens};
-use omnimri_findings::{Evidence, check};
+use omnimri_findings::questions::{Question, UNKNOWN, agrees, answer, without_tokens};
+use omnimri_findings::{Evidence, Label, check};
 use omnimri_image::{Input, Volume, open};
 use omnimri_model::{Answer, Look};
 
@@ -141,7 +141,8 @@ impl Engine {
         let evidence = looked.evidence.as_ref();
         let (text, checked) = match (Question::parse(question), evidence) {
             (Some(question), Some(evidence)) => held_against(&question, words, evidence),
-            _ => (words, Checked::Unchecked),
+            (None, Some(evidence)) => free(words, evidence),
+            (_, None) => (words, Checked::Unchecked),
         };
         Ok(match checked {
             // Place and mask were the language model's too.
@@ -158,6 +159,21 @@ impl Engine {
                 answer: Some(answer),
             },
         })
+    }
+}
+
+/// The answer to a question that is none of ours: `said`, unless it names a finding that was not found.
+fn free(said: String, evidence: &Evidence) -> (String, Checked) {
+    let lower = said.to_lowercase();
+    let invented = Label::ALL.into_iter().any(|label| {
+        label.is_finding()
+            && lower.contains(&label.name().to_lowercase())
+            && !evidence.findings.iter().any(|f| f.label == label)
+    });
+    if invented {
+        (UNKNOWN.to_owned(), Checked::Replaced { said })
+    } else {
+        (said, Checked::Unchecked)
     }
 }
 
@@ -225,6 +241,14 @@ mod tests {
             let (text, checked) = held("Which plane is this?", said);
             assert_eq!((text.as_str(), checked), (said, Checked::Agrees));
         }
+    }
+
+    #[test]
+    fn a_finding_that_was_not_found_is_not_named() {
+        let (text, checked) = free("The glioma is outlined here.".to_owned(), &evidence());
+        assert_eq!((text.as_str(), checked.name()), (UNKNOWN, "replaced"));
+        let (text, checked) = free("Supine.".to_owned(), &evidence());
+        assert_eq!((text.as_str(), checked.name()), ("Supine.", "unchecked"));
     }
 
     #[test]

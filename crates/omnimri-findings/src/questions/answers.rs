@@ -9,7 +9,8 @@ use crate::grammar::{mix, report_text};
 use crate::pattern::render;
 use crate::vocabulary::{CardiacClass, Label, Region, Sequence, Side, TumourClass};
 
-const UNKNOWN: &str = "That cannot be told from this image by this model.";
+/// What is said where nothing is known.
+pub const UNKNOWN: &str = "That cannot be told from this image by this model.";
 const NO_TUMOUR: &str =
     "no glioma, meningioma or pituitary tumour was found among the classes this model knows.";
 
