@@ -64,7 +64,10 @@ pub struct Reply {
     pub probability: f64,
     /// How the answer stands to what was measured.
     pub checked: Checked,
-    /// Box and mask where the answer points into the image.
+    /// Box the answer points at, in pixels or voxels of the input with exclusive ends: `[x0, y0, x1, y1]`, or
+    /// `[x0, y0, z0, x1, y1, z1]` where it was measured in a volume.
+    pub bbox: Option<Vec<f64>>,
+    /// What the language model gave; none where the evidence answered in its place.
     pub answer: Option<Answer>,
 }
 
@@ -124,9 +127,12 @@ impl Engine {
                 text: reason.clone(),
                 probability: 0.0,
                 checked: Checked::OutOfScope,
+                bbox: None,
                 answer: None,
             });
         }
+        let evidence = looked.evidence.as_ref();
+        let question = &specific(question, evidence);
         let answer = self
             .predictor()
             .ask(&looked.look, question)
@@ -138,9 +144,9 @@ impl Engine {
             words if words.is_empty() => NO_WORDS.to_owned(),
             words => words,
         };
-        let evidence = looked.evidence.as_ref();
-        let (text, checked) = match (Question::parse(question), evidence) {
-            (Some(question), Some(evidence)) => held_against(&question, words, evidence),
+        let asked = Question::parse(question);
+        let (text, checked) = match (&asked, evidence) {
+            (Some(asked), Some(evidence)) => held_against(asked, words, evidence),
             (None, Some(evidence)) => free(words, evidence),
             (_, None) => (words, Checked::Unchecked),
         };
@@ -150,16 +156,46 @@ impl Engine {
                 text,
                 probability: 0.0,
                 checked,
+                bbox: asked.and_then(|asked| measured_box(&asked, evidence)),
                 answer: None,
             },
             _ => Reply {
                 text,
                 probability: answer.probability,
                 checked,
+                bbox: answer
+                    .bbox
+                    .map(Vec::from)
+                    .or_else(|| asked.and_then(|asked| measured_box(&asked, evidence))),
                 answer: Some(answer),
             },
         })
     }
+}
+
+/// The box of the finding that a question asks to point at.
+fn measured_box(question: &Question, evidence: Option<&Evidence>) -> Option<Vec<f64>> {
+    let (Question::Detect(label) | Question::Segment(label)) = question else {
+        return None;
+    };
+    let finding = evidence?.findings.iter().find(|f| f.label == *label)?;
+    let bbox: Vec<f64> = finding.bbox.iter().map(|v| *v as f64).collect();
+    (!bbox.is_empty()).then_some(bbox)
+}
+
+/// The question, with "the tumour" become the finding that was found where only that makes it one of ours.
+fn specific(question: &str, evidence: Option<&Evidence>) -> String {
+    const GENERIC: [&str; 5] = ["tumour", "tumor", "lesion", "mass", "abnormality"];
+    let found = evidence.and_then(Evidence::main_finding);
+    let (None, Some(finding)) = (Question::parse(question), found) else {
+        return question.to_owned();
+    };
+    let lower = question.to_lowercase();
+    GENERIC
+        .into_iter()
+        .map(|word| lower.replace(word, finding.label.name()))
+        .find(|named| Question::parse(named).is_some())
+        .unwrap_or_else(|| question.to_owned())
 }
 
 /// The answer to a question that is none of ours: `said`, unless it names a finding that was not found.
@@ -205,7 +241,7 @@ fn held_against(question: &Question, said: String, evidence: &Evidence) -> (Stri
 mod tests {
     use super::*;
     use omnimri_findings::evidence::Source;
-    use omnimri_findings::{Region, TumourClass};
+    use omnimri_findings::{Finding, Region, TumourClass};
     use omnimri_image::Plane;
 
     fn evidence() -> Evidence {
@@ -241,6 +277,33 @@ mod tests {
             let (text, checked) = held("Which plane is this?", said);
             assert_eq!((text.as_str(), checked), (said, Checked::Agrees));
         }
+    }
+
+    #[test]
+    fn the_tumour_is_the_one_that_was_found() {
+        let mut e = evidence();
+        assert_eq!(
+            specific("Segment the tumour.", Some(&e)),
+            "Segment the tumour."
+        );
+        e.findings.push(Finding {
+            label: Label::Meningioma,
+            value: Some(Label::Meningioma.value()),
+            probability: 0.8,
+            bbox: Vec::new(),
+            area_px: None,
+            volume_ml: None,
+            diameter_mm: None,
+            location: None,
+        });
+        let named = specific("Segment the tumour.", Some(&e));
+        let label = Question::Segment(Label::Meningioma);
+        assert_eq!(Question::parse(&named), Some(label), "{named}");
+        // A question of ours stays as it was asked.
+        assert_eq!(
+            specific("Is there a tumour?", Some(&e)),
+            "Is there a tumour?"
+        );
     }
 
     #[test]

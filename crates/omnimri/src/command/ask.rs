@@ -42,13 +42,17 @@ fn one(args: &Ask, input: &Path, question: &str) -> anyhow::Result<ExitCode> {
         Checked::Agrees | Checked::OutOfScope => {}
     }
     if args.json {
-        let bbox = reply.answer.as_ref().and_then(|a| a.bbox);
         output::json(&serde_json::json!({
             "answer": reply.text, "probability": reply.probability,
-            "checked": reply.checked.name(), "box": bbox,
+            "checked": reply.checked.name(), "box": reply.bbox,
         }))?;
     } else {
         output::line(&reply.text)?;
+        if let Some([x0, y0, x1, y1]) = reply.bbox.as_deref() {
+            output::line(format_args!(
+                "box: x {x0:.0} to {x1:.0}, y {y0:.0} to {y1:.0} (pixels, ends exclusive)"
+            ))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
