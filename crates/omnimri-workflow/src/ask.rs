@@ -163,10 +163,10 @@ impl Engine {
                 text,
                 probability: answer.probability,
                 checked,
-                bbox: answer
-                    .bbox
-                    .map(Vec::from)
-                    .or_else(|| asked.and_then(|asked| measured_box(&asked, evidence))),
+                // What was measured is surer than what was said.
+                bbox: asked
+                    .and_then(|asked| measured_box(&asked, evidence))
+                    .or_else(|| answer.bbox.map(Vec::from)),
                 answer: Some(answer),
             },
         })
