@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`open`](mod@open) | tells the kind of a path by its content and calls the right reader |
 //! | [`nifti`], [`dicom`], [`raster`], [`npy`], [`kspace`] | one format each |
+//! | [`raw`] | raw data: header at once, samples a frame at a time |
 //! | [`geometry`], [`volume`] | voxel grids in RAS+ millimetres, how far they are trusted, and what lies on them |
 //! | [`volume_ops`] | reorientation with its exact inverse, imaging plane, percentiles |
 //! | [`info`] | what was understood, as text and JSON |
@@ -22,6 +23,7 @@ pub mod nifti;
 pub mod npy;
 pub mod open;
 pub mod raster;
+pub mod raw;
 pub mod volume;
 pub mod volume_ops;
 pub mod write_beside;
@@ -35,6 +37,7 @@ pub use nifti::{read_nifti, write_label_map, write_nifti};
 pub use npy::{NpyArray, NpyData, read_npy, write_npy_bool, write_npy_complex32, write_npy_f32};
 pub use open::{Input, InputKind, KSpaceOptions, OpenOptions, detect, open, sha256, stem};
 pub use raster::{read_image, write_png_grey, write_png_labels};
+pub use raw::{Frame, FrameData, KSpace3, NonCartesian, RawHeader, RawScan};
 pub use volume::{Acquisition, KSpace, LabelMap, SourceKind, Volume};
 pub use volume_ops::{AxisMap, percentiles, plane_of, reorient, reorient_to_canonical};
 pub use write_beside::write_beside;

@@ -1,0 +1,71 @@
+//! Raw data files: a header read at once, samples read a frame at a time.
+//!
+//! In: a path. Out: a [`RawScan`]. One frame is what one image (or one 3D volume) is reconstructed from: a slice, contrast,
+//! repetition, cardiac phase or set. A reader keeps memory to one frame whatever the file's size, and checks every declared
+//! length before it allocates.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`frame`] | [`Frame`] and its three kinds of data |
+//! | [`header`] | [`RawHeader`]: matrices, fields of view, geometry, noise scan |
+
+pub mod frame;
+pub mod header;
+
+use std::fmt::Debug;
+
+pub use frame::{Frame, FrameData, KSpace3, NonCartesian};
+pub use header::{FrameLabel, NoiseScan, RawHeader, SlicePosition};
+
+use crate::{Error, Result};
+
+/// Where frames come from; one implementation a format.
+pub trait FrameSource: Debug + Send + Sync {
+    /// Reads one frame, the `index`-th of [`RawHeader::frames`].
+    ///
+    /// # Errors
+    /// What is wrong with the file, named.
+    fn read(&self, index: usize) -> Result<Frame>;
+}
+
+/// An opened raw data file.
+#[derive(Debug)]
+pub struct RawScan {
+    /// What the file says of itself.
+    pub header: RawHeader,
+    source: Box<dyn FrameSource>,
+}
+
+impl RawScan {
+    /// A scan from its header and where its frames come from.
+    pub fn new(header: RawHeader, source: Box<dyn FrameSource>) -> Self {
+        Self { header, source }
+    }
+
+    /// Number of frames.
+    pub fn len(&self) -> usize {
+        self.header.frames.len()
+    }
+
+    /// True if the file holds no frame.
+    pub fn is_empty(&self) -> bool {
+        self.header.frames.is_empty()
+    }
+
+    /// Reads one frame.
+    ///
+    /// # Errors
+    /// [`Error::BadShape`] for an index that is not there, and what the reader finds.
+    pub fn frame(&self, index: usize) -> Result<Frame> {
+        if index >= self.len() {
+            return Err(Error::BadShape {
+                path: self.header.path.clone(),
+                what: "frame",
+                expected: format!("an index below {}", self.len()),
+                found: index.to_string(),
+                hint: "count frames from 0".into(),
+            });
+        }
+        self.source.read(index)
+    }
+}
