@@ -63,6 +63,49 @@ impl CoilMaps {
         }
     }
 
+    /// `S_c u` for every coil, `[n_coils][n_y][n_x]`, of an image `[n_y][n_x]`.
+    pub fn coil_images(&self, u: &[Complex32]) -> Vec<Complex32> {
+        let mut out = vec![Complex32::default(); self.maps.len()];
+        out.par_chunks_mut(u.len())
+            .zip(self.maps.par_chunks(u.len()))
+            .for_each(|(out, map)| {
+                for ((out, map), u) in out.iter_mut().zip(map).zip(u) {
+                    *out = map * u;
+                }
+            });
+        out
+    }
+
+    /// `sum_c conj(S_c) v_c`, `[n_y][n_x]`, of coil images `[n_coils][n_y][n_x]`.
+    pub fn combine(&self, coil_images: &[Complex32]) -> Vec<Complex32> {
+        const CHUNK: usize = 4096;
+        let n = self.n_y * self.n_x;
+        let mut out = vec![Complex32::default(); n];
+        // Fixed chunks of pixels; coils are summed in their order.
+        out.par_chunks_mut(CHUNK)
+            .enumerate()
+            .for_each(|(chunk, out)| {
+                for coil in 0..self.n_coils {
+                    let first = coil * n + chunk * CHUNK;
+                    let range = first..first + out.len();
+                    let pairs = coil_images[range.clone()].iter().zip(&self.maps[range]);
+                    for (out, (v, map)) in out.iter_mut().zip(pairs) {
+                        *out += map.conj() * v;
+                    }
+                }
+            });
+        out
+    }
+
+    /// Multiplies every map by `factor` `[n_y][n_x]`, so that an image `x / factor` explains the same coil images.
+    pub(crate) fn multiply(&mut self, factor: &[Complex32]) {
+        self.maps.par_chunks_mut(factor.len()).for_each(|map| {
+            for (v, f) in map.iter_mut().zip(factor) {
+                *v *= f;
+            }
+        });
+    }
+
     /// Part of the pixels inside the support.
     pub fn coverage(&self) -> f64 {
         self.support.iter().filter(|s| **s).count() as f64 / self.support.len().max(1) as f64

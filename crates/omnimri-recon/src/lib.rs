@@ -19,12 +19,17 @@ pub mod coil_maps;
 mod error;
 pub mod espirit;
 pub mod fft;
+pub mod l1_wavelet;
 mod linalg;
+mod local_prior;
+pub mod nlinv;
 pub mod operator;
+pub mod proximal;
 pub mod reconstruct;
 pub mod sampling;
 pub mod sense;
 pub mod simulate;
+pub mod wavelet;
 pub mod zero_filled;
 
 pub use coil_maps::CoilMaps;

@@ -102,6 +102,22 @@ impl LinearOperator for CentredFft {
     }
 }
 
+/// `F^H M F` on coil images: the part of a normal operator that does not know the coil maps.
+pub trait CoilNormal: Sync {
+    /// Applies it in place; its norm is at most one.
+    ///
+    /// # Shapes
+    /// - `coil_images`: `[coil][y][x]`
+    fn apply(&self, coil_images: &mut [Complex32]);
+}
+
+/// `sum_c conj(S_c) N(S_c u)`, the normal operator of any multi-coil encoding.
+pub fn sense_normal(maps: &CoilMaps, normal: &dyn CoilNormal, u: &[Complex32]) -> Vec<Complex32> {
+    let mut v = maps.coil_images(u);
+    normal.apply(&mut v);
+    maps.combine(&v)
+}
+
 /// Along which axes a mask varies; where it is constant, the transform there and back cancels in the normal operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Varies {
@@ -125,15 +141,68 @@ impl Varies {
     }
 }
 
+/// The Fourier transform and sampling of a Cartesian scan, there and back.
+#[derive(Debug)]
+pub struct CartesianNormal {
+    mask: Vec<bool>,
+    fft: CentredFft,
+    varies: Varies,
+}
+
+impl CartesianNormal {
+    /// For a mask `[n_y][n_x]`.
+    ///
+    /// # Panics
+    /// If the mask has another size.
+    pub fn new(mask: Vec<bool>, n_y: usize, n_x: usize) -> Self {
+        assert_eq!(mask.len(), n_y * n_x, "mask of another matrix");
+        Self {
+            fft: CentredFft::new(&[n_y, n_x]),
+            varies: Varies::of(&mask, n_x),
+            mask,
+        }
+    }
+
+    fn sample(&self, kspace: &mut [Complex32]) {
+        if self.varies == Varies::Nowhere && self.mask[0] {
+            return;
+        }
+        kspace.par_chunks_mut(self.mask.len()).for_each(|coil| {
+            for (v, &measured) in coil.iter_mut().zip(&self.mask) {
+                if !measured {
+                    *v = Complex32::default();
+                }
+            }
+        });
+    }
+}
+
+impl CoilNormal for CartesianNormal {
+    fn apply(&self, coil_images: &mut [Complex32]) {
+        let axes: &[usize] = match self.varies {
+            Varies::Nowhere => &[],
+            Varies::AlongY => &[0],
+            Varies::AlongX => &[1],
+            Varies::Both => &[0, 1],
+        };
+        for &axis in axes {
+            self.fft.forward_axis(coil_images, axis);
+        }
+        // A mask that is constant along an axis masks the half-transformed array just as well.
+        self.sample(coil_images);
+        for &axis in axes {
+            self.fft.inverse_axis(coil_images, axis);
+        }
+    }
+}
+
 /// The encoding of a Cartesian multi-coil scan: coil sensitivities, Fourier transform, sampling.
 ///
 /// Domain `[n_y, n_x]` (image), range `[n_coils, n_y, n_x]` (k-space, zero where not measured).
 #[derive(Debug)]
 pub struct CartesianSenseOp {
     maps: CoilMaps,
-    mask: Vec<bool>,
-    fft: CentredFft,
-    varies: Varies,
+    normal: CartesianNormal,
 }
 
 impl CartesianSenseOp {
@@ -154,14 +223,8 @@ impl CartesianSenseOp {
                 hint: "the mask must have the matrix of the coil maps",
             });
         }
-        let fft = CentredFft::new(&[maps.n_y, maps.n_x]);
-        let varies = Varies::of(&mask, maps.n_x);
-        Ok(Self {
-            maps,
-            mask,
-            fft,
-            varies,
-        })
+        let normal = CartesianNormal::new(mask, maps.n_y, maps.n_x);
+        Ok(Self { maps, normal })
     }
 
     /// The coil maps.
@@ -171,61 +234,23 @@ impl CartesianSenseOp {
 
     /// The sampling mask, `[n_y][n_x]`.
     pub fn mask(&self) -> &[bool] {
-        &self.mask
+        &self.normal.mask
     }
 
     /// `S_c u` for every coil, `[n_coils][n_y][n_x]`.
     pub fn coil_images(&self, u: &[Complex32]) -> Vec<Complex32> {
-        let mut out = vec![Complex32::default(); self.maps.maps.len()];
-        out.par_chunks_mut(u.len())
-            .zip(self.maps.maps.par_chunks(u.len()))
-            .for_each(|(out, map)| {
-                for ((out, map), u) in out.iter_mut().zip(map).zip(u) {
-                    *out = map * u;
-                }
-            });
-        out
+        self.maps.coil_images(u)
     }
 
     /// `sum_c conj(S_c) v_c`, `[n_y][n_x]`.
     pub fn combine(&self, coil_images: &[Complex32]) -> Vec<Complex32> {
-        let n = self.mask.len();
-        let mut out = vec![Complex32::default(); n];
-        // Fixed chunks of pixels; coils are summed in their order.
-        out.par_chunks_mut(4096)
-            .enumerate()
-            .for_each(|(chunk, out)| {
-                for coil in 0..self.maps.n_coils {
-                    let first = coil * n + chunk * 4096;
-                    let range = first..first + out.len();
-                    let pairs = coil_images[range.clone()]
-                        .iter()
-                        .zip(&self.maps.maps[range]);
-                    for (out, (v, map)) in out.iter_mut().zip(pairs) {
-                        *out += map.conj() * v;
-                    }
-                }
-            });
-        out
-    }
-
-    fn sample(&self, kspace: &mut [Complex32]) {
-        if self.varies == Varies::Nowhere && self.mask[0] {
-            return;
-        }
-        kspace.par_chunks_mut(self.mask.len()).for_each(|coil| {
-            for (v, &measured) in coil.iter_mut().zip(&self.mask) {
-                if !measured {
-                    *v = Complex32::default();
-                }
-            }
-        });
+        self.maps.combine(coil_images)
     }
 }
 
 impl LinearOperator for CartesianSenseOp {
     fn domain(&self) -> Vec<usize> {
-        self.fft.shape()
+        self.normal.fft.shape()
     }
 
     fn range(&self) -> Vec<usize> {
@@ -234,35 +259,20 @@ impl LinearOperator for CartesianSenseOp {
 
     fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
         let mut out = self.coil_images(u);
-        CentredFft::forward(&self.fft, &mut out);
-        self.sample(&mut out);
+        CentredFft::forward(&self.normal.fft, &mut out);
+        self.normal.sample(&mut out);
         out
     }
 
     fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32> {
         let mut coil_images = v.to_vec();
-        self.sample(&mut coil_images);
-        self.fft.inverse(&mut coil_images);
+        self.normal.sample(&mut coil_images);
+        self.normal.fft.inverse(&mut coil_images);
         self.combine(&coil_images)
     }
 
     fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
-        let mut v = self.coil_images(u);
-        let axes: &[usize] = match self.varies {
-            Varies::Nowhere => &[],
-            Varies::AlongY => &[0],
-            Varies::AlongX => &[1],
-            Varies::Both => &[0, 1],
-        };
-        for &axis in axes {
-            self.fft.forward_axis(&mut v, axis);
-        }
-        // A mask that is constant along an axis masks the half-transformed array just as well.
-        self.sample(&mut v);
-        for &axis in axes {
-            self.fft.inverse_axis(&mut v, axis);
-        }
-        self.combine(&v)
+        sense_normal(&self.maps, &self.normal, u)
     }
 }
 
