@@ -106,6 +106,20 @@ impl Checkpoint {
     /// # Errors
     /// If a file is missing or damaged, or a tensor is missing, unused or misshapen.
     pub fn read(dir: &Path, device: &Device) -> Result<Self> {
+        Self::read_except(dir, None, &[], device)
+    }
+
+    /// As [`Self::read`], except that the parts of the model named in `fresh` (fields of [`OmniMri`]) keep random weights, with
+    /// sizes from `sizes` where given: so that a part can change its shape without losing the others.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_except(
+        dir: &Path,
+        sizes: Option<&ModelConfig>,
+        fresh: &[&str],
+        device: &Device,
+    ) -> Result<Self> {
         let file = |name: &str| {
             let path = dir.join(name);
             std::fs::read(&path).map_err(|source| Error::Read { path, source })
@@ -113,15 +127,13 @@ impl Checkpoint {
         let (config, weights) = (file("config.json")?, file("model.safetensors")?);
         let (tokenizer, preprocessor) =
             (file("tokenizer.json")?, file("preprocessor_config.json")?);
-        Self::from_files(
-            CheckpointFiles {
-                config: &config,
-                weights: &weights,
-                tokenizer: &tokenizer,
-                preprocessor: &preprocessor,
-            },
-            device,
-        )
+        let files = CheckpointFiles {
+            config: &config,
+            weights: &weights,
+            tokenizer: &tokenizer,
+            preprocessor: &preprocessor,
+        };
+        Self::build(files, sizes, fresh, device)
     }
 
     /// Builds a checkpoint from the content of its files.
@@ -129,13 +141,25 @@ impl Checkpoint {
     /// # Errors
     /// As [`Self::read`].
     pub fn from_files(files: CheckpointFiles<'_>, device: &Device) -> Result<Self> {
+        Self::build(files, None, &[], device)
+    }
+
+    fn build(
+        files: CheckpointFiles<'_>,
+        sizes: Option<&ModelConfig>,
+        fresh: &[&str],
+        device: &Device,
+    ) -> Result<Self> {
         fn json<T: for<'a> Deserialize<'a>>(name: &str, bytes: &[u8]) -> Result<T> {
             serde_json::from_slice(bytes).map_err(|source| Error::Json {
                 name: name.to_owned(),
                 source,
             })
         }
-        let config: CheckpointConfig = json("config.json", files.config)?;
+        let mut config: CheckpointConfig = json("config.json", files.config)?;
+        if let Some(sizes) = sizes {
+            config.model = sizes.clone();
+        }
         let preprocessor: PreprocessorConfig =
             json("preprocessor_config.json", files.preprocessor)?;
         if preprocessor != PreprocessorConfig::default() {
@@ -154,7 +178,7 @@ impl Checkpoint {
             });
         }
         let mut model = config.model.init(device)?;
-        load_weights(&mut model, files.weights)?;
+        load_weights(&mut model, files.weights, fresh)?;
         let sha256 = Sha256::digest(files.weights)
             .iter()
             .map(|b| format!("{b:02x}"))
@@ -230,14 +254,29 @@ impl Checkpoint {
 ///
 /// # Errors
 /// [`Error::Weights`] naming the tensors.
-pub fn load_weights(model: &mut OmniMri, bytes: &[u8]) -> Result<()> {
+pub fn load_weights(model: &mut OmniMri, bytes: &[u8], fresh: &[&str]) -> Result<()> {
     let fail = |problem: String| Error::Weights {
         name: "model.safetensors".into(),
         problem,
     };
     // Parsed first by the reference implementation: it refuses headers that lie about sizes.
-    safetensors::SafeTensors::deserialize(bytes).map_err(|e| fail(e.to_string()))?;
-    let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec())).with_from_adapter(half());
+    let tensors =
+        safetensors::SafeTensors::deserialize(bytes).map_err(|e| fail(e.to_string()))?;
+    let is_fresh = |name: &str| fresh.iter().any(|f| name.split('.').next() == Some(f));
+    let kept = if fresh.is_empty() {
+        bytes.to_vec()
+    } else {
+        let kept = tensors.iter().filter(|(name, _)| !is_fresh(name));
+        let metadata = safetensors::SafeTensors::read_metadata(bytes)
+            .map_err(|e| fail(e.to_string()))?
+            .1
+            .metadata()
+            .clone();
+        safetensors::serialize(kept, metadata).map_err(|e| fail(e.to_string()))?
+    };
+    let mut store = SafetensorsStore::from_bytes(Some(kept))
+        .with_from_adapter(half())
+        .allow_partial(!fresh.is_empty());
     let report = model
         .load_from(&mut store)
         .map_err(|e| fail(e.to_string()))?;
@@ -246,8 +285,13 @@ pub fn load_weights(model: &mut OmniMri, bytes: &[u8]) -> Result<()> {
         let errors = report.errors.iter().map(ToString::to_string).collect();
         return Err(fail(format!("misshapen tensors: {}", list(errors))));
     }
-    if !report.missing.is_empty() {
-        let missing = report.missing.into_iter().map(|m| m.0).collect();
+    let missing: Vec<String> = report
+        .missing
+        .into_iter()
+        .map(|m| m.0)
+        .filter(|name| !is_fresh(name))
+        .collect();
+    if !missing.is_empty() {
         return Err(fail(format!("missing tensors: {}", list(missing))));
     }
     if !report.unused.is_empty() {

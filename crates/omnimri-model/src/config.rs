@@ -133,7 +133,7 @@ impl ModelConfig {
             unrolled: UnrolledConfig {
                 steps: 3,
                 channels: 64,
-                blocks: 2,
+                blocks: 3,
             },
         }
     }

@@ -20,16 +20,19 @@ use crate::mirror;
 use crate::model::OmniMri;
 use crate::preprocess::{Affine2, Prepared, SIDE, normalise, prepare, resample, window};
 use crate::prompt::{self, shown_slices};
-use crate::sense::{BatchSense, to_complex, to_pairs};
+use crate::sense::{BatchSense, describe, to_complex, to_pairs};
 use crate::task::MaskTask;
 use crate::tokenizer::Tokenizer;
+use crate::unrolled::ACQUISITION;
 
 /// Slices that pass through the network at once: bounds memory whatever the volume's size.
 const CHUNK: usize = 32;
-/// Weight of the network's image against the measured samples in the last data consistency of a reconstruction.
-const CONSISTENCY: f32 = 0.05;
+/// Mean squared residual at the measured samples, in noise variances, above which the samples correct the network's image.
+const MOST_RESIDUAL: f64 = 1.15;
+/// Weights of the network's image against the samples, tried in turn.
+const CONSISTENCY_WEIGHTS: [f32; 5] = [0.3, 0.1, 0.03, 0.01, 0.003];
 /// Iterations of that data consistency.
-const CONSISTENCY_ITERATIONS: usize = 10;
+const CONSISTENCY_ITERATIONS: usize = 15;
 
 /// A loaded model, shared by threads.
 #[derive(Debug)]
@@ -282,9 +285,11 @@ impl Predictor {
         Ok(Some(look.prepared.to_input_grid(&all, grid)))
     }
 
-    /// Learned reconstruction of a slice from its SENSE solution: the complex image `[y][x]`, in the units of `setup.initial`.
+    /// Learned reconstruction of a slice from its conventional solution: the complex image `[y][x]`, in the units of
+    /// `setup.initial`.
     ///
-    /// The last word has data consistency: `min |A x - y|^2 + w |x - z|^2` with `z` from the network.
+    /// The samples have the last word: if the network's image `z` leaves a mean squared residual above [`MOST_RESIDUAL`] noise
+    /// variances, `min |A x - y|^2 + w |x - z|^2` is solved with the largest `w` that does not.
     ///
     /// # Errors
     /// If a tensor cannot be read back.
@@ -299,48 +304,21 @@ impl Predictor {
         )?);
         let (h, w) = (setup.maps().n_y, setup.maps().n_x);
         let rhs = op.adjoint(measured);
-        let scale = setup
-            .initial
-            .iter()
-            .map(|c| c.norm())
-            .fold(0.0f32, f32::max);
-        if scale <= 0.0 {
+        let Some((scale, acquisition)) = describe(setup) else {
             return Ok(setup.initial.clone());
-        }
-        let z = self.refine(&op, &setup.initial, &rhs, scale, (h, w))?;
-        let target: Vec<Complex32> = rhs
-            .iter()
-            .zip(&z)
-            .map(|(r, z)| r + z * CONSISTENCY)
-            .collect();
-        let solution = conjugate_gradient(
-            |u| op.normal(u),
-            &target,
-            CONSISTENCY,
-            CONSISTENCY_ITERATIONS,
-            1e-6,
-        );
-        Ok(solution.x)
-    }
-
-    fn refine(
-        &self,
-        op: &Arc<CartesianSenseOp>,
-        initial: &[Complex32],
-        rhs: &[Complex32],
-        scale: f32,
-        (h, w): (usize, usize),
-    ) -> Result<Vec<Complex32>> {
+        };
         let scaled = |x: &[Complex32]| x.iter().map(|c| c / scale).collect::<Vec<_>>();
-        let x = TensorData::new(to_pairs(&scaled(initial)), [1, h, w, 2]);
+        let x = TensorData::new(to_pairs(&scaled(&setup.initial)), [1, h, w, 2]);
         let x = Tensor::<4>::from_data(x, &self.device);
-        let sense = BatchSense::new(vec![op.clone()], &[scaled(rhs)], (h, w), &self.device);
-        let pooled = self.condition(initial, (h, w));
-        let z = self.model.unrolled.forward(x, &sense, pooled);
-        Ok(to_complex(&read(z)?)
-            .into_iter()
-            .map(|c| c * scale)
-            .collect())
+        let sense = BatchSense::new(vec![op.clone()], &[scaled(&rhs)], (h, w), &self.device);
+        let pooled = self.condition(&setup.initial, (h, w));
+        let acquisition = Tensor::from_data(
+            TensorData::new(acquisition.to_vec(), [1, ACQUISITION]),
+            &self.device,
+        );
+        let z = self.model.unrolled.forward(x, &sense, pooled, acquisition);
+        let z: Vec<Complex32> = to_complex(&read(z)?).into_iter().map(|c| c * scale).collect();
+        Ok(held_to_samples(&op, &rhs, measured, setup.noise_variance, z))
     }
 
     /// Pooled encoder features of the image, `[1, evidence_width]`.
@@ -352,6 +330,46 @@ impl Predictor {
             .evidence
             .pooled
     }
+}
+
+/// The image nearest to `z` that explains the samples as well as the truth would.
+fn held_to_samples(
+    op: &CartesianSenseOp,
+    rhs: &[Complex32],
+    measured: &[Complex32],
+    noise_variance: f64,
+    z: Vec<Complex32>,
+) -> Vec<Complex32> {
+    let start = residual_variance(op, &z, measured);
+    let most = MOST_RESIDUAL * noise_variance;
+    if start <= most {
+        return z;
+    }
+    let mut best = z.clone();
+    for weight in CONSISTENCY_WEIGHTS {
+        let target: Vec<Complex32> = rhs.iter().zip(&z).map(|(r, z)| r + z * weight).collect();
+        let iterations = CONSISTENCY_ITERATIONS;
+        best = conjugate_gradient(|u| op.normal(u), &target, weight, iterations, 1e-6).x;
+        if residual_variance(op, &best, measured) <= most {
+            break;
+        }
+    }
+    best
+}
+
+/// Mean squared difference of the measured samples from those that the image would give.
+pub fn residual_variance(op: &CartesianSenseOp, image: &[Complex32], measured: &[Complex32]) -> f64 {
+    let mask = op.mask();
+    let predicted = op.forward(image);
+    let coils = predicted.chunks(mask.len()).zip(measured.chunks(mask.len()));
+    let sum: f64 = coils
+        .map(|(p, y)| {
+            let of_mask = p.iter().zip(y).zip(mask).filter(|(_, m)| **m);
+            of_mask.map(|((p, y), _)| f64::from((p - y).norm_sqr())).sum::<f64>()
+        })
+        .sum();
+    let n_measured = mask.iter().filter(|m| **m).count() * op.maps().n_coils;
+    sum / n_measured.max(1) as f64
 }
 
 /// The magnitude of a complex image on the network's grid, `[SIDE, SIDE, 3]`.

@@ -4,15 +4,29 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use num_complex::Complex32;
+use omnimri_recon::SenseSetup;
 use omnimri_recon::operator::{CartesianSenseOp, LinearOperator};
 
 use crate::kernel::{SelfAdjoint, self_adjoint};
-use crate::unrolled::SenseOp;
+use crate::unrolled::{ACQUISITION, SenseOp};
 
 /// The normal operators of a batch of slices of one matrix.
 #[derive(Debug)]
 struct Normal {
     ops: Vec<Arc<CartesianSenseOp>>,
+}
+
+/// The scale that brings an image to the size the network knows, and what it is told of the acquisition: noise deviation of a
+/// sample over that scale (in per cent), and the logarithm of the acceleration.
+pub fn describe(setup: &SenseSetup) -> Option<(f32, [f32; ACQUISITION])> {
+    let mut magnitude: Vec<f32> = setup.initial.iter().map(|c| c.norm()).collect();
+    let at = (magnitude.len() * 98 / 100).min(magnitude.len().checked_sub(1)?);
+    let scale = *magnitude.select_nth_unstable_by(at, f32::total_cmp).1;
+    let mask = setup.operator.mask();
+    let measured = mask.iter().filter(|m| **m).count().max(1);
+    let acceleration = mask.len() as f32 / measured as f32;
+    let noise = setup.noise_variance.sqrt() as f32 / scale;
+    (scale > 0.0).then_some((scale, [100.0 * noise.min(0.2), acceleration.ln()]))
 }
 
 /// Pairs of real and imaginary parts to complex numbers.

@@ -2,7 +2,7 @@
 use num_complex::Complex32;
 use omnimri_image::*;
 use omnimri_recon::calibration::*;
-use omnimri_recon::l1_wavelet::*;
+use omnimri_recon::sparse::*;
 use omnimri_recon::zero_filled::*;
 use std::path::Path;
 use std::time::Instant;
@@ -51,7 +51,7 @@ fn main() {
                 w = Some(white);
             }
             let t0 = Instant::now();
-            let mut o = L1Options::default();
+            let mut o = SparseOptions::default();
             o.rounds = env("ROUNDS", o.rounds as f32) as usize;
             o.round_iterations = env("ITS0", o.round_iterations as f32) as usize;
             o.max_iterations = env("ITS", o.max_iterations as f32) as usize;
@@ -63,7 +63,7 @@ fn main() {
             let s = if env("SENSE", 0.0) > 0.0 {
                 omnimri_recon::sense::sense(&k, &Default::default()).unwrap()
             } else {
-                l1_wavelet(&k, &o).unwrap()
+                sparse(&k, &o).unwrap()
             };
             let dt = t0.elapsed().as_secs_f64();
             let n = k.n_y * k.n_x;

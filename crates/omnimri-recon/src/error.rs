@@ -74,23 +74,16 @@ pub enum Error {
         n_samples: usize,
     },
     /// A name that is no method.
-    #[error("method: expected auto, zero-filled, sense or omnimri, found `{found}`")]
-    UnknownMethod {
-        /// The name given.
-        found: String,
-    },
-    /// A method that is planned but does not exist.
     #[error(
-        "method: `{found}` is not built yet, it comes with the reconstruction engine; use auto, sense or zero-filled"
+        "method: expected auto, zero-filled, sense, grappa, l1-wavelet, tv or omnimri, found `{found}`"
     )]
-    MethodNotBuilt {
+    UnknownMethod {
         /// The name given.
         found: String,
     },
     /// A method that this crate does not run itself.
     #[error(
-        "method: `{found}` is the learned reconstruction and needs a model, expected one of auto, sense or \
-         zero-filled here; run it through the workflow"
+        "method: `{found}` is the learned reconstruction and needs a model, expected another one here; run it through the workflow"
     )]
     NeedsModel {
         /// The name given.
@@ -106,6 +99,6 @@ impl Error {
 
     /// True if the input may be good but the program cannot do what was asked.
     pub fn is_unsupported(&self) -> bool {
-        matches!(self, Self::MethodNotBuilt { .. } | Self::NeedsModel { .. })
+        matches!(self, Self::NeedsModel { .. })
     }
 }

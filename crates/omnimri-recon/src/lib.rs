@@ -19,7 +19,6 @@ pub mod coil_maps;
 mod error;
 pub mod espirit;
 pub mod fft;
-pub mod l1_wavelet;
 mod linalg;
 mod local_prior;
 pub mod nlinv;
@@ -29,6 +28,8 @@ pub mod reconstruct;
 pub mod sampling;
 pub mod sense;
 pub mod simulate;
+pub mod sparse;
+mod total_variation;
 pub mod wavelet;
 pub mod zero_filled;
 

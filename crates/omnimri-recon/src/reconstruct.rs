@@ -5,8 +5,10 @@ use std::str::FromStr;
 use num_complex::Complex32;
 use omnimri_image::KSpace;
 
-use crate::calibration::{CalibrationArea, MIN_CALIBRATION, Whitening, validate};
+use crate::calibration::{Whitening, validate};
+use crate::coil_maps::strongest_combination;
 use crate::sense::{SenseOptions, SenseSetup, sense};
+use crate::sparse::{SparseOptions, Sparsity, sparse};
 use crate::zero_filled::{coil_images, root_sum_of_squares};
 use crate::{Error, Result};
 
@@ -14,20 +16,31 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Method {
-    /// SENSE where coils, undersampling and a calibration area allow it, else zero-filled. Never the learned method.
+    /// Zero-filled where everything was measured, else L1-wavelet. Never the learned method.
     #[default]
     Auto,
     /// Root sum of squares of the coil images, what was not measured taken as zero.
     ZeroFilled,
-    /// SENSE by conjugate gradients.
+    /// SENSE by conjugate gradients, maps by ESPIRiT.
     Sense,
+    /// Compressed sensing with wavelets.
+    L1Wavelet,
+    /// Compressed sensing with total variation.
+    TotalVariation,
     /// The learned reconstruction; needs a model, so the workflow runs it.
     Omnimri,
 }
 
 impl Method {
     /// All methods, in the order the command line names them.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::ZeroFilled, Self::Sense, Self::Omnimri];
+    pub const ALL: [Self; 6] = [
+        Self::Auto,
+        Self::ZeroFilled,
+        Self::Sense,
+        Self::L1Wavelet,
+        Self::TotalVariation,
+        Self::Omnimri,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -35,6 +48,8 @@ impl Method {
             Self::Auto => "auto",
             Self::ZeroFilled => "zero-filled",
             Self::Sense => "sense",
+            Self::L1Wavelet => "l1-wavelet",
+            Self::TotalVariation => "tv",
             Self::Omnimri => "omnimri",
         }
     }
@@ -50,16 +65,9 @@ impl FromStr for Method {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        if let Some(method) = Self::ALL.into_iter().find(|m| m.name() == name) {
-            return Ok(method);
-        }
-        Err(match name {
-            "grappa" | "l1-wavelet" | "tv" => Error::MethodNotBuilt {
-                found: name.to_owned(),
-            },
-            _ => Error::UnknownMethod {
-                found: name.to_owned(),
-            },
+        let found = Self::ALL.into_iter().find(|m| m.name() == name);
+        found.ok_or_else(|| Error::UnknownMethod {
+            found: name.to_owned(),
         })
     }
 }
@@ -67,20 +75,37 @@ impl FromStr for Method {
 /// An image, and how it came to be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reconstruction {
-    /// Magnitude `[y][x]` in the units and index order of the input.
+    /// Magnitude `[y][x]`, the root sum of squares of the coil images, in the units and index order of the input.
     pub image: Vec<f32>,
+    /// Phase `[y][x]` as unit numbers, relative to a fixed combination of the coils.
+    pub phase: Vec<Complex32>,
     /// Rows.
     pub n_y: usize,
     /// Columns.
     pub n_x: usize,
     /// Name of the method that made it (never `auto`).
     pub method: String,
+    /// Why this method, where `auto` chose it.
+    pub why: Option<String>,
     /// Matrix size over measured samples.
     pub acceleration: f64,
+    /// Regularisation weight used, if the method has one.
+    pub lambda: Option<f32>,
     /// Iterations, if the method iterates.
     pub iterations: Option<usize>,
     /// What a user should know, each one sentence.
     pub warnings: Vec<String>,
+}
+
+impl Reconstruction {
+    /// Magnitude with phase, `[y][x]`.
+    pub fn complex(&self) -> Vec<Complex32> {
+        self.image
+            .iter()
+            .zip(&self.phase)
+            .map(|(m, p)| p * *m)
+            .collect()
+    }
 }
 
 /// Makes an image from k-space.
@@ -96,35 +121,14 @@ pub trait Reconstructor {
 }
 
 /// Options that hold for every method.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReconOptions {
     /// Regularisation weight; chosen from the noise level if `None`.
     pub lambda: Option<f32>,
-    /// Most iterations.
-    pub max_iterations: usize,
+    /// Most iterations; the method's own number if `None`.
+    pub max_iterations: Option<usize>,
     /// A noise scan `[coil][sample]`; coils are whitened by it before solving.
     pub noise: Option<Vec<Complex32>>,
-}
-
-impl Default for ReconOptions {
-    fn default() -> Self {
-        let sense = SenseOptions::default();
-        Self {
-            lambda: sense.lambda,
-            max_iterations: sense.max_iterations,
-            noise: None,
-        }
-    }
-}
-
-impl ReconOptions {
-    fn sense(&self) -> SenseOptions {
-        SenseOptions {
-            lambda: self.lambda,
-            max_iterations: self.max_iterations,
-            ..SenseOptions::default()
-        }
-    }
 }
 
 /// Root sum of squares of the zero-filled coil images.
@@ -138,61 +142,147 @@ impl Reconstructor for ZeroFilled {
 
     fn reconstruct(&self, kspace: &KSpace) -> Result<Reconstruction> {
         validate(kspace)?;
-        let image = root_sum_of_squares(&coil_images(kspace), kspace.n_y * kspace.n_x);
-        Ok(finished(kspace, image, self.name(), None, Vec::new()))
+        Ok(of_coil_images(kspace, &coil_images(kspace), self.name()))
     }
 }
 
-/// SENSE by conjugate gradients.
-#[derive(Debug, Clone, Default)]
-pub struct Sense {
+/// Root sum of squares of coil images `[coil][y][x]`, phase by the strongest combination of the coils.
+pub(crate) fn of_coil_images(
+    kspace: &KSpace,
+    coils: &[Complex32],
+    method: &'static str,
+) -> Reconstruction {
+    let n = kspace.n_y * kspace.n_x;
+    let reference = strongest_combination(coils, kspace.n_coils, n);
+    let mut phase = vec![Complex32::default(); n];
+    for (coil, r) in coils.chunks(n).zip(&reference) {
+        for (p, v) in phase.iter_mut().zip(coil) {
+            *p += r.conj() * v;
+        }
+    }
+    for p in &mut phase {
+        let norm = p.norm();
+        *p = if norm > 0.0 {
+            *p / norm
+        } else {
+            Complex32::ONE
+        };
+    }
+    Reconstruction {
+        image: root_sum_of_squares(coils, n),
+        phase,
+        n_y: kspace.n_y,
+        n_x: kspace.n_x,
+        method: method.to_owned(),
+        why: None,
+        acceleration: acceleration(kspace),
+        lambda: None,
+        iterations: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// A method that solves for one image behind coil maps: SENSE, L1-wavelet or total variation.
+#[derive(Debug, Clone)]
+pub struct Solver {
+    /// Which of them.
+    pub method: Method,
     /// Weight, iterations and the noise scan.
     pub options: ReconOptions,
 }
 
-impl Sense {
+impl Solver {
     /// Whitens, estimates maps and solves: the complex image and all that led to it, in whitened units if there is a noise scan.
     ///
     /// # Errors
-    /// See [`crate::estimate_maps`]; [`Error::Noise`] for a bad noise scan.
+    /// See [`sense`] and [`sparse`]; [`Error::Noise`] for a bad noise scan; [`Error::NeedsModel`] for a method that is none of
+    /// the three.
     pub fn setup(&self, kspace: &KSpace) -> Result<(SenseSetup, Option<Whitening>)> {
         validate(kspace)?;
         let Some(noise) = &self.options.noise else {
-            return Ok((sense(kspace, &self.options.sense())?, None));
+            return Ok((self.solve(kspace)?, None));
         };
         let whitening = Whitening::from_noise_scan(noise, kspace.n_coils)?;
         let mut white = kspace.clone();
         whitening.apply(&mut white.samples);
-        Ok((sense(&white, &self.options.sense())?, Some(whitening)))
+        Ok((self.solve(&white)?, Some(whitening)))
+    }
+
+    fn solve(&self, kspace: &KSpace) -> Result<SenseSetup> {
+        let (lambda, max_iterations) = (self.options.lambda, self.options.max_iterations);
+        let sparsity = match self.method {
+            Method::Sense => {
+                let mut options = SenseOptions {
+                    lambda,
+                    ..SenseOptions::default()
+                };
+                options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
+                return sense(kspace, &options);
+            }
+            Method::L1Wavelet => Sparsity::Wavelet,
+            Method::TotalVariation => Sparsity::TotalVariation,
+            _ => {
+                return Err(Error::NeedsModel {
+                    found: self.method.name(),
+                });
+            }
+        };
+        let mut options = SparseOptions::default();
+        options.sparsity = sparsity;
+        options.lambda = lambda;
+        options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
+        sparse(kspace, &options)
     }
 }
 
-impl Reconstructor for Sense {
+/// The image that a solution stands for, in the coils' own units: root sum of squares of maps times image, unwhitened.
+pub fn of_solution(
+    kspace: &KSpace,
+    setup: &SenseSetup,
+    image: &[Complex32],
+    whitening: Option<&Whitening>,
+    method: &'static str,
+) -> Reconstruction {
+    let mut coils = setup.operator.coil_images(image);
+    if let Some(whitening) = whitening {
+        whitening.undo(&mut coils);
+    }
+    let acceleration = acceleration(kspace);
+    let mut warnings = Vec::new();
+    if kspace.n_coils > 1 && acceleration > kspace.n_coils as f64 {
+        warnings.push(format!(
+            "The scan is accelerated {acceleration:.1} times with {} coils: detail is uncertain.",
+            kspace.n_coils
+        ));
+    }
+    Reconstruction {
+        image: root_sum_of_squares(&coils, kspace.n_y * kspace.n_x),
+        phase: setup.phase(image),
+        n_y: kspace.n_y,
+        n_x: kspace.n_x,
+        method: method.to_owned(),
+        why: None,
+        acceleration,
+        lambda: Some(setup.lambda),
+        iterations: Some(setup.iterations),
+        warnings,
+    }
+}
+
+impl Reconstructor for Solver {
     fn name(&self) -> &'static str {
-        Method::Sense.name()
+        self.method.name()
     }
 
     fn reconstruct(&self, kspace: &KSpace) -> Result<Reconstruction> {
         let (setup, whitening) = self.setup(kspace)?;
-        let mut coils = setup.operator.coil_images(&setup.initial);
-        if let Some(whitening) = whitening {
-            whitening.undo(&mut coils);
-        }
-        let image = root_sum_of_squares(&coils, kspace.n_y * kspace.n_x);
-        let mut warnings = Vec::new();
-        let acceleration = acceleration(kspace);
-        if acceleration > kspace.n_coils as f64 {
-            warnings.push(format!(
-                "The scan is accelerated {acceleration:.1} times with {} coils: detail is uncertain.",
-                kspace.n_coils
-            ));
-        }
-        Ok(finished(
+        let image = &setup.initial;
+        Ok(of_solution(
             kspace,
+            &setup,
             image,
+            whitening.as_ref(),
             self.name(),
-            Some(setup.iterations),
-            warnings,
         ))
     }
 }
@@ -203,45 +293,23 @@ pub fn acceleration(kspace: &KSpace) -> f64 {
     kspace.mask.len() as f64 / n_measured.max(1) as f64
 }
 
-fn finished(
-    kspace: &KSpace,
-    image: Vec<f32>,
-    method: &'static str,
-    iterations: Option<usize>,
-    warnings: Vec<String>,
-) -> Reconstruction {
-    Reconstruction {
-        image,
-        n_y: kspace.n_y,
-        n_x: kspace.n_x,
-        method: method.to_owned(),
-        acceleration: acceleration(kspace),
-        iterations,
-        warnings,
-    }
-}
-
-/// What `auto` makes of a scan: the method, and a sentence if a better one was out of reach.
-fn choose(kspace: &KSpace) -> (Method, Option<String>) {
+/// What `auto` makes of a scan, and why.
+fn choose(kspace: &KSpace) -> (Method, String) {
     if kspace.mask.iter().all(|m| *m) {
-        return (Method::ZeroFilled, None);
+        let why = "everything was measured, so there is nothing to solve for";
+        return (Method::ZeroFilled, why.to_owned());
     }
-    let acceleration = acceleration(kspace);
-    if kspace.n_coils == 1 {
-        let why = format!(
-            "The scan is undersampled {acceleration:.1} times with a single coil: shown zero-filled, with aliasing."
-        );
-        return (Method::ZeroFilled, Some(why));
-    }
-    let area = CalibrationArea::find(&kspace.mask, kspace.n_y, kspace.n_x, 24);
-    if !area.at_least(MIN_CALIBRATION) {
-        let why = format!(
-            "The scan is undersampled {acceleration:.1} times without a fully sampled centre: shown zero-filled, with \
-             aliasing."
-        );
-        return (Method::ZeroFilled, Some(why));
-    }
-    (Method::Sense, None)
+    let area =
+        crate::calibration::CalibrationArea::find(&kspace.mask, kspace.n_y, kspace.n_x, usize::MAX);
+    let why = format!(
+        "{:.1}-fold undersampled, {} coil{}, fully sampled centre {} x {}",
+        acceleration(kspace),
+        kspace.n_coils,
+        if kspace.n_coils == 1 { "" } else { "s" },
+        area.y.len(),
+        area.x.len()
+    );
+    (Method::L1Wavelet, why)
 }
 
 /// Reconstructs one slice.
@@ -254,35 +322,30 @@ pub fn reconstruct(
     options: &ReconOptions,
 ) -> Result<Reconstruction> {
     validate(kspace)?;
-    let sense = Sense {
-        options: options.clone(),
-    };
-    match method {
-        Method::ZeroFilled => ZeroFilled.reconstruct(kspace),
-        Method::Sense => sense.reconstruct(kspace),
-        Method::Omnimri => Err(Error::NeedsModel {
-            found: method.name(),
-        }),
+    let (method, why) = match method {
         Method::Auto => {
-            let (chosen, why) = choose(kspace);
-            let result = match chosen {
-                Method::Sense => sense.reconstruct(kspace),
-                _ => ZeroFilled.reconstruct(kspace),
-            };
-            let mut reconstruction = match result {
-                // A centre without usable signal: an image with aliasing is better than none, if it says so.
-                Err(Error::NoCalibration { .. }) => {
-                    let mut shown = ZeroFilled.reconstruct(kspace)?;
-                    shown.warnings.push(
-                        "No coil maps could be estimated from the fully sampled centre: shown zero-filled, with aliasing."
-                            .to_owned(),
-                    );
-                    shown
-                }
-                other => other?,
-            };
-            reconstruction.warnings.extend(why);
-            Ok(reconstruction)
+            let (method, why) = choose(kspace);
+            (method, Some(why))
         }
+        method => (method, None),
+    };
+    let mut reconstruction = match method {
+        Method::ZeroFilled => ZeroFilled.reconstruct(kspace)?,
+        _ => Solver {
+            method,
+            options: options.clone(),
+        }
+        .reconstruct(kspace)?,
+    };
+    if reconstruction.image.iter().any(|v| !v.is_finite()) {
+        return Err(Error::NotFinite {
+            found: reconstruction
+                .image
+                .iter()
+                .filter(|v| !v.is_finite())
+                .count(),
+        });
     }
+    reconstruction.why = why;
+    Ok(reconstruction)
 }

@@ -60,24 +60,39 @@ impl Default for SenseOptions {
     }
 }
 
-/// A solved SENSE problem, and all that a learned method needs to go on from it.
+/// A solved multi-coil problem, and all that a learned method needs to go on from it.
 #[derive(Debug)]
 pub struct SenseSetup {
     /// The encoding; it holds the coil maps and the mask.
     pub operator: CartesianSenseOp,
-    /// The SENSE image, complex, `[y][x]`.
+    /// The image, complex, `[y][x]`: the coil images are maps times it.
     pub initial: Vec<Complex32>,
-    /// Tikhonov weight used.
+    /// Regularisation weight used.
     pub lambda: f32,
     /// Noise variance of a complex sample, estimated from the data (1 after whitening).
     pub noise_variance: f64,
     /// Iterations done.
     pub iterations: usize,
-    /// Residual of the normal equation relative to its start.
-    pub residual: f64,
+    /// Factor a pixel that the maps were multiplied by, if any: `factor * initial` is the image with its phase.
+    pub factor: Option<Vec<Complex32>>,
 }
 
 impl SenseSetup {
+    /// Phase of the image, `[y][x]`, as unit numbers: of `initial` times what was taken out of it.
+    pub fn phase(&self, image: &[Complex32]) -> Vec<Complex32> {
+        let unit = |v: Complex32| {
+            if v.norm() > 0.0 {
+                v / v.norm()
+            } else {
+                Complex32::ONE
+            }
+        };
+        match &self.factor {
+            Some(factor) => image.iter().zip(factor).map(|(v, f)| unit(v * f)).collect(),
+            None => image.iter().map(|v| unit(*v)).collect(),
+        }
+    }
+
     /// The coil maps.
     pub fn maps(&self) -> &CoilMaps {
         self.operator.maps()
@@ -140,7 +155,7 @@ pub fn sense_with_maps(
         lambda,
         noise_variance,
         iterations: solution.iterations,
-        residual: solution.residual,
+        factor: None,
     })
 }
 

@@ -18,6 +18,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Checkpoint folder to start from (an export with `model.safetensors`), or none for random weights.
     pub start: Option<PathBuf>,
+    /// Parts that do not come from `start` but begin with random weights, in this program's sizes.
+    #[serde(default)]
+    pub fresh: Vec<Part>,
     /// Where the tokenizer comes from.
     #[serde(default)]
     pub tokenizer: TokenizerSource,
@@ -140,6 +143,9 @@ pub struct Ingredient {
     pub slices: usize,
     /// Relative frequency.
     pub weight: f64,
+    /// Simulated acquisitions that are made once and drawn again and again; 0 to make every one anew (reconstruction).
+    #[serde(default)]
+    pub bank: usize,
 }
 
 fn one() -> usize {

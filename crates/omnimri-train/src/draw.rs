@@ -7,7 +7,7 @@ use crate::batch::{self, DenseBatch, Pool, RestoreBatch};
 use crate::config::{Ingredient, Kind, Part, TrainConfig};
 use crate::error::{Error, Result};
 use crate::objective::{self, Loss};
-use crate::reconstruct::{self, ReconBatch};
+use crate::reconstruct::{self, Bank, ReconBatch};
 use crate::text::{self, TextBatch};
 
 /// A batch of any kind.
@@ -40,6 +40,7 @@ pub struct Drawer<'a> {
     pool: &'a Pool,
     tokenizer: &'a Tokenizer,
     train_vision_from_text: bool,
+    bank: Bank,
 }
 
 impl<'a> Drawer<'a> {
@@ -51,6 +52,7 @@ impl<'a> Drawer<'a> {
             pool,
             tokenizer,
             train_vision_from_text,
+            bank: Bank::default(),
         }
     }
 
@@ -65,7 +67,7 @@ impl<'a> Drawer<'a> {
             Kind::Classes => batch::classes(seed, step, pool, i).map(Batch::Dense),
             Kind::Restore => batch::restore(seed, step, pool, i).map(Batch::Restore),
             Kind::Synthetic => crate::synthetic::batch(seed, step, i).map(Batch::Dense),
-            Kind::Reconstruct => reconstruct::batch(seed, step, pool, i).map(Batch::Reconstruct),
+            Kind::Reconstruct => self.bank.batch(seed, step, pool, i).map(Batch::Reconstruct),
             Kind::TextOnly | Kind::Report | Kind::Instruct | Kind::Grounded => {
                 text::batch(seed, step, pool, self.tokenizer, i)?.map(Batch::Text)
             }

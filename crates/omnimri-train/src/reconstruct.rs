@@ -1,54 +1,61 @@
-//! Batches for the learned reconstruction: real slices measured by simulated coils, undersampled, with noise.
+//! Batches for the learned reconstruction: slices measured by simulated coils, undersampled, with noise.
 //!
-//! Magnitude images have no phase and no coils: a smooth random phase and birdcage-like maps are given to them
-//! (`omnimri_recon::simulate`). The network starts from the SENSE image with maps estimated from the calibration area, as
-//! when reading. A magnitude image that was stored as JPEG or interpolated is easier than raw data; figures on such
-//! acquisitions say so.
+//! Magnitude images have no phase and no coils: a smooth random phase, shading and birdcage-like maps are given to them
+//! (`omnimri_recon::simulate`); a part of the slices are simulated heads. The network starts from the conventional image with
+//! maps estimated from the samples, as when reading. A magnitude image that was stored as JPEG or interpolated is easier than
+//! raw data; figures on such acquisitions say so.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::Module;
 use burn::prelude::*;
 use num_complex::Complex32;
-use omnimri_corpus::Example;
 use omnimri_model::OmniMri;
 use omnimri_model::config::NEIGHBOURS;
 use omnimri_model::predict::magnitude_slice;
 use omnimri_model::preprocess::SIDE;
-use omnimri_model::sense::{BatchSense, to_pairs};
+use omnimri_model::sense::{BatchSense, describe, to_pairs};
+use omnimri_model::unrolled::ACQUISITION;
+use omnimri_recon::sparse::{SparseOptions, sparse};
 use omnimri_recon::operator::{CartesianSenseOp, LinearOperator};
-use omnimri_recon::sampling::{LinePattern, PhaseAxis, equispaced, random_lines};
-use omnimri_recon::sense::{SenseOptions, sense};
+use omnimri_recon::sampling::{LinePattern, PhaseAxis, SamplingMask, equispaced, random_lines, variable_density};
 use omnimri_recon::simulate::acquire::{acquire, coil_maps_birdcage};
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::augment::{Strength, gaussian};
 use crate::batch::{Pool, sample, step_rng};
 use crate::config::Ingredient;
-use crate::losses;
 use crate::objective::Loss;
 
 /// Matrix of the training acquisitions: large enough for real coil maps, small enough for two cores.
 const MATRIX: usize = 160;
-/// Iterations of the SENSE image the network starts from.
-const START_ITERATIONS: usize = 12;
+/// Part of the slices that are simulated heads.
+const SIMULATED: f64 = 0.2;
+/// Added to the squared error ratio before its logarithm, so that a perfect slice does not outweigh all others.
+const RATIO_FLOOR: f64 = 1e-3;
 
-/// One acquisition, scaled so that the largest magnitude of its SENSE image is one.
+/// One acquisition, scaled as [`describe`] says.
 #[derive(Debug, Clone)]
 struct Acquisition {
     op: Arc<CartesianSenseOp>,
     /// `A^H y`
     rhs: Vec<Complex32>,
     initial: Vec<Complex32>,
+    /// The image as unit maps of the estimated phase would combine the noise-free coil images.
     truth: Vec<Complex32>,
+    /// Root sum of squares of the maps: `weight * image` compares with the truth.
+    weight: Vec<f32>,
+    /// Noise and acceleration.
+    described: [f32; ACQUISITION],
 }
 
 /// Acquisitions of one matrix.
 #[derive(Debug, Clone)]
 pub struct ReconBatch {
-    items: Vec<Acquisition>,
+    items: Vec<Arc<Acquisition>>,
 }
 
 impl ReconBatch {
@@ -58,112 +65,151 @@ impl ReconBatch {
     }
 }
 
-/// A batch of simulated acquisitions; none if the pool is empty.
-pub fn batch(seed: u64, step: u64, pool: &Pool, i: &Ingredient) -> Option<ReconBatch> {
-    let mut rng = step_rng(seed, step);
-    let drawn = pool.draw(&mut rng, &i.sets, i.batch, |e| e.image.size.z == 1)?;
-    let seeds: Vec<u64> = drawn.iter().map(|_| rng.random()).collect();
-    let items: Vec<Acquisition> = drawn
-        .par_iter()
-        .zip(seeds)
-        .filter_map(|(e, s)| acquisition(e, s))
-        .collect();
-    (!items.is_empty()).then_some(ReconBatch { items })
+/// Acquisitions made so far, by their number in a bank: the conventional image costs more than a training step.
+#[derive(Debug, Default)]
+pub struct Bank {
+    made: Mutex<HashMap<u64, Option<Arc<Acquisition>>>>,
 }
 
-/// Simulates one; none if the maps cannot be estimated (an empty image).
-fn acquisition(e: &Example, seed: u64) -> Option<Acquisition> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+impl Bank {
+    fn get(&self, number: u64, make: impl Fn() -> Option<Acquisition>) -> Option<Arc<Acquisition>> {
+        let lock = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = lock().get(&number) {
+            return made.clone();
+        }
+        let made = make().map(Arc::new);
+        lock().insert(number, made.clone());
+        made
+    }
+
+    /// A batch of simulated acquisitions; none if the pool is empty. What number `k` of the bank is depends on the seed alone.
+    pub fn batch(&self, seed: u64, step: u64, pool: &Pool, i: &Ingredient) -> Option<ReconBatch> {
+        let mut rng = step_rng(seed, step);
+        let numbers: Vec<u64> = (0..i.batch)
+            .map(|_| if i.bank == 0 { rng.random() } else { rng.random_range(0..i.bank as u64) })
+            .collect();
+        let items: Vec<Arc<Acquisition>> = numbers
+            .par_iter()
+            .filter_map(|&number| {
+                if i.bank == 0 {
+                    acquisition(seed, number, pool, i).map(Arc::new)
+                } else {
+                    self.get(number, || acquisition(seed, number, pool, i))
+                }
+            })
+            .collect();
+        (!items.is_empty()).then_some(ReconBatch { items })
+    }
+}
+
+/// Simulates acquisition `number`; none if the slice is empty.
+fn acquisition(seed: u64, number: u64, pool: &Pool, i: &Ingredient) -> Option<Acquisition> {
+    let mut rng = step_rng(seed ^ 0x7265_636f_6e00, number);
+    let example = if rng.random_bool(SIMULATED) {
+        crate::synthetic::example(rng.random())?
+    } else {
+        pool.draw(&mut rng, &i.sets, 1, |e| e.image.size.z == 1)?
+            .first()
+            .map(|e| (*e).clone())?
+    };
     let strength = Strength {
         rotation_deg: 8.0,
         scale: 0.1,
         shift: 0.03,
         mirror: true,
     };
-    let slices = sample(&mut rng, e, MATRIX, 1, Some(strength)).data;
-    let phase = smooth_phase(&mut rng);
+    let slices = sample(&mut rng, &example, MATRIX, 1, Some(strength)).data;
+    let (phase, shading) = (smooth_field(&mut rng, 1.0), smooth_field(&mut rng, 0.15));
     let image: Vec<Complex32> = slices
         .chunks_exact(NEIGHBOURS)
         .enumerate()
         .map(|(i, v)| {
-            let magnitude = ((v[0] + 1.0) / 2.0).max(0.0);
-            Complex32::from_polar(magnitude, phase(i / MATRIX, i % MATRIX))
+            let (y, x) = (i / MATRIX, i % MATRIX);
+            let magnitude = ((v[0] + 1.0) / 2.0).max(0.0) * shading(y, x).exp();
+            Complex32::from_polar(magnitude, phase(y, x))
         })
         .collect();
     let n_coils = rng.random_range(4..=8);
     let maps = coil_maps_birdcage(n_coils, MATRIX, MATRIX, rng.random());
-    let pattern = LinePattern {
-        axis: if rng.random_bool(0.5) {
-            PhaseAxis::X
-        } else {
-            PhaseAxis::Y
-        },
-        acceleration: rng.random_range(3.0..8.0),
-        n_centre: rng.random_range(10..=16),
-        seed: rng.random(),
-    };
-    let mask = if rng.random_bool(0.5) {
-        equispaced(MATRIX, MATRIX, &pattern)
-    } else {
-        random_lines(MATRIX, MATRIX, &pattern)
-    }
-    .ok()?;
-    let noise = rng.random_range(0.002f32..0.02);
-    let kspace = acquire(&image, &maps, &mask, noise, rng.random()).ok()?;
-    let options = SenseOptions {
-        max_iterations: START_ITERATIONS,
-        ..SenseOptions::default()
-    };
-    let setup = sense(&kspace, &options).ok()?;
-    let scale = setup
-        .initial
-        .iter()
-        .map(|c| c.norm())
-        .fold(0.0f32, f32::max);
-    if scale <= 0.0 {
+    let mask = pattern(&mut rng)?;
+    let inside: Vec<f32> = image.iter().map(|v| v.norm()).filter(|v| *v > 0.1).collect();
+    if inside.len() < MATRIX * MATRIX / 50 {
         return None;
     }
+    let mean = inside.iter().sum::<f32>() / inside.len() as f32;
+    let signal_to_noise = rng.random_range(2.4f32..4.0).exp();
+    let noise = mean / signal_to_noise;
+    let kspace = acquire(&image, &maps, &mask, noise, rng.random()).ok()?;
+    let setup = sparse(&kspace, &SparseOptions::default()).ok()?;
+    let (scale, described) = describe(&setup)?;
     let scaled = |x: Vec<Complex32>| x.into_iter().map(|c| c / scale).collect::<Vec<_>>();
-    // The truth as the estimated maps would combine the noise-free coil images.
-    let coil_images: Vec<Complex32> = maps
-        .maps
-        .chunks_exact(MATRIX * MATRIX)
-        .flat_map(|s| s.iter().zip(&image).map(|(s, x)| s * x).collect::<Vec<_>>())
+    let n = MATRIX * MATRIX;
+    let weight: Vec<f32> = (0..n)
+        .map(|p| setup.maps().maps.iter().skip(p).step_by(n).map(|s| s.norm_sqr()).sum::<f32>().sqrt())
         .collect();
-    let truth = scaled(setup.operator.combine(&coil_images));
+    let coil_images = maps.coil_images(&image);
+    let truth: Vec<Complex32> = setup
+        .operator
+        .combine(&coil_images)
+        .iter()
+        .zip(&weight)
+        .map(|(v, w)| v / w.max(1e-6))
+        .collect();
     let rhs = scaled(setup.operator.adjoint(&kspace.samples));
-    let initial = scaled(setup.initial);
     Some(Acquisition {
-        op: Arc::new(setup.operator),
         rhs,
-        initial,
-        truth,
+        truth: scaled(truth),
+        initial: scaled(setup.initial),
+        op: Arc::new(setup.operator),
+        weight,
+        described,
     })
 }
 
-/// A smooth phase: a plane and a few slow waves, in radians.
-fn smooth_phase(rng: &mut ChaCha8Rng) -> impl Fn(usize, usize) -> f32 + use<> {
-    let w: [f32; 7] = std::array::from_fn(|_| gaussian(rng) * 0.6);
+/// A sampling pattern: lines evenly spaced or random, 3 to 8-fold, or points of variable density.
+fn pattern(rng: &mut ChaCha8Rng) -> Option<SamplingMask> {
+    let acceleration = rng.random_range(3.0..8.5f64);
+    let n_centre = (MATRIX as f64 * rng.random_range(0.04..0.09)).round() as usize;
+    if rng.random_bool(0.1) {
+        return variable_density(MATRIX, MATRIX, 1.5 * acceleration, 16, rng.random()).ok();
+    }
+    let axis = if rng.random_bool(0.5) { PhaseAxis::X } else { PhaseAxis::Y };
+    let lines = LinePattern { axis, acceleration, n_centre, seed: rng.random() };
+    if rng.random_bool(0.5) {
+        equispaced(MATRIX, MATRIX, &lines)
+    } else {
+        random_lines(MATRIX, MATRIX, &lines)
+    }
+    .ok()
+}
+
+/// A smooth field: a plane and slow waves; `size` is one for a phase in radians.
+fn smooth_field(rng: &mut ChaCha8Rng, size: f32) -> impl Fn(usize, usize) -> f32 + use<> {
+    let w: [f32; 12] = std::array::from_fn(|_| gaussian(rng));
     move |y, x| {
         let (y, x) = (
             y as f32 / MATRIX as f32 - 0.5,
             x as f32 / MATRIX as f32 - 0.5,
         );
-        let tau = std::f32::consts::TAU;
-        w[0] * 3.0
-            + w[1] * 2.0 * y
-            + w[2] * 2.0 * x
-            + w[3] * (tau * y + w[4]).sin()
-            + w[5] * (tau * x + w[6]).sin()
+        let pi = std::f32::consts::PI;
+        size * (1.8 * w[0]
+            + w[1] * y
+            + w[2] * x
+            + 0.6 * w[3] * (pi * 2.0 * y + 3.0 * w[4]).sin()
+            + 0.6 * w[5] * (pi * 2.0 * x + 3.0 * w[6]).sin()
+            + 0.4 * w[7] * (pi * (3.0 * y + w[8] * x) + 3.0 * w[9]).sin()
+            + 0.4 * w[10] * (pi * (3.0 * x + w[8] * y) + 3.0 * w[11]).sin())
     }
 }
 
-/// Difference of the refined image from the truth, complex and in magnitude. The encoder conditions and is not trained.
+/// The logarithm of the error over that of the conventional image, complex and in magnitude: the gain in PSNR but for its sign
+/// and scale. The encoder conditions and is not trained.
 pub fn loss(model: &OmniMri, batch: &ReconBatch, device: &Device) -> Option<Loss> {
     let n = batch.items.len();
+    let side = [n, MATRIX, MATRIX];
     let image = |f: &dyn Fn(&Acquisition) -> &[Complex32]| {
         let values: Vec<f32> = batch.items.iter().flat_map(|a| to_pairs(f(a))).collect();
-        Tensor::<4>::from_data(TensorData::new(values, [n, MATRIX, MATRIX, 2]), device)
+        Tensor::<4>::from_data(TensorData::new(values, [side[0], side[1], side[2], 2]), device)
     };
     let ops = batch.items.iter().map(|a| a.op.clone()).collect();
     let rhs: Vec<Vec<Complex32>> = batch.items.iter().map(|a| a.rhs.clone()).collect();
@@ -180,18 +226,29 @@ pub fn loss(model: &OmniMri, batch: &ReconBatch, device: &Device) -> Option<Loss
         .see(Tensor::from_data(slices, &inner), 1)
         .evidence
         .pooled;
+    let described: Vec<f32> = batch.items.iter().flat_map(|a| a.described).collect();
+    let described = Tensor::from_data(TensorData::new(described, [n, ACQUISITION]), device);
+    let initial = image(&|a| &a.initial);
     let out = model
         .unrolled
-        .forward(image(&|a| &a.initial), &op, Tensor::from_inner(pooled));
+        .forward(initial.clone(), &op, Tensor::from_inner(pooled), described);
+    let weight: Vec<f32> = batch.items.iter().flat_map(|a| a.weight.clone()).collect();
+    let weight = TensorData::new(weight, [side[0], side[1], side[2], 1]);
+    let weight = Tensor::<4>::from_data(weight, device);
     let truth = image(&|a| &a.truth);
-    let total = losses::l1(out.clone(), truth.clone())
-        + losses::l1(magnitude(out.clone()), magnitude(truth.clone()));
-    let value = |x: &Tensor<1>| x.clone().try_into_scalar::<f64>().unwrap_or(f64::NAN);
-    let error = |x: Tensor<4>| value(&(magnitude(x) - magnitude(truth.clone())).square().mean());
-    let start = error(image(&|a| &a.initial));
-    let ratio = (error(out) / start.max(1e-12)).sqrt();
+    let (out, initial) = (out * weight.clone(), initial * weight);
+    let size = |x: Tensor<4>| x.square().reshape([n as i32, -1]).mean_dim(1);
+    let ratio = |of: &dyn Fn(Tensor<4>) -> Tensor<4>| {
+        let error = |x: &Tensor<4>| size(of(x.clone()) - of(truth.clone()));
+        error(&out) / (error(&initial) + 1e-12)
+    };
+    let (complex, magnitude) = (ratio(&|x| x), ratio(&magnitude));
+    let gain = |r: &Tensor<2>| (r.clone() + RATIO_FLOOR).log().mean();
+    let total = (gain(&complex) + gain(&magnitude)) * 0.5;
+    let value = |x: Tensor<1>| x.try_into_scalar::<f64>().unwrap_or(f64::NAN);
+    let error_ratio = value(magnitude.sqrt().mean());
     Some(Loss {
-        parts: vec![("recon", value(&total)), ("error_ratio", ratio)],
+        parts: vec![("recon", value(total.clone())), ("error_ratio", error_ratio)],
         total,
     })
 }

@@ -111,7 +111,9 @@ fn begin(
     device.seed(config.seed);
     let (model, tokenizer) = match &config.start {
         Some(path) => {
-            let checkpoint = Checkpoint::read(path, device)?;
+            let fresh: Vec<&str> = config.fresh.iter().map(|p| p.field()).collect();
+            let sizes = (!fresh.is_empty()).then_some(&model_config);
+            let checkpoint = Checkpoint::read_except(path, sizes, &fresh, device)?;
             (checkpoint.model, Some(checkpoint.tokenizer))
         }
         None => (model_config.init(device)?, None),

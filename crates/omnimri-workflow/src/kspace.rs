@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use num_complex::Complex32;
 use omnimri_image::{Acquisition, Affine, Geometry, KSpace, SourceKind, Trust, Volume, Zyx};
-use omnimri_recon::reconstruct::{Sense, acceleration};
-use omnimri_recon::zero_filled::root_sum_of_squares;
+use omnimri_recon::reconstruct::{Solver, of_solution};
 use omnimri_recon::{Method, ReconOptions, Reconstruction, reconstruct};
 use omnimri_report::ReconPictures;
 
@@ -52,10 +50,12 @@ fn learned(
         path: path.to_owned(),
         source,
     };
-    let sense = Sense {
+    // The learned reconstruction refines the conventional one.
+    let solver = Solver {
+        method: Method::L1Wavelet,
         options: options.clone(),
     };
-    let (setup, whitening) = sense.setup(kspace).map_err(fail)?;
+    let (setup, whitening) = solver.setup(kspace).map_err(fail)?;
     let mut measured = kspace.samples.clone();
     if let Some(w) = &whitening {
         w.apply(&mut measured);
@@ -67,22 +67,13 @@ fn learned(
             path: path.to_owned(),
             source,
         })?;
-    let mut coils: Vec<Complex32> = setup.operator.coil_images(&image);
-    if let Some(w) = &whitening {
-        w.undo(&mut coils);
-    }
-    Ok(Reconstruction {
-        image: root_sum_of_squares(&coils, kspace.n_y * kspace.n_x),
-        n_y: kspace.n_y,
-        n_x: kspace.n_x,
-        method: Method::Omnimri.name().to_owned(),
-        acceleration: acceleration(kspace),
-        iterations: None,
-        warnings: vec![
-            "Reconstructed by the learned method: compare with `--method sense` before relying on fine detail."
-                .to_owned(),
-        ],
-    })
+    let name = Method::Omnimri.name();
+    let mut made = of_solution(kspace, &setup, &image, whitening.as_ref(), name);
+    made.warnings.push(
+        "Reconstructed by the learned method: compare with `--method l1-wavelet` before relying on fine detail."
+            .to_owned(),
+    );
+    Ok(made)
 }
 
 /// Reconstructs for reading: the asked method, and the zero-filled image for comparison.

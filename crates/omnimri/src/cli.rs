@@ -61,7 +61,7 @@ pub struct ModelArg {
 /// How k-space is understood.
 #[derive(Debug, Args)]
 pub struct KSpaceArgs {
-    /// Reconstruction of k-space: auto, zero-filled, sense, omnimri
+    /// Reconstruction of k-space: auto, zero-filled, sense, l1-wavelet, tv, omnimri
     #[arg(long, default_value = "auto", value_parser = method)]
     pub method: Method,
     /// Sampling mask (.npy, one for measured), where zeros do not tell

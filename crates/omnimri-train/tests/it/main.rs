@@ -15,6 +15,7 @@ fn ingredient(kind: Kind, weight: f64) -> Ingredient {
         batch: 2,
         slices: 1,
         weight,
+        bank: 0,
     }
 }
 
@@ -24,6 +25,7 @@ fn config(out: &Path, steps: u64) -> TrainConfig {
         model: "tiny".into(),
         seed: 7,
         start: None,
+        fresh: Vec::new(),
         tokenizer: TokenizerSource::Inherit,
         out: out.to_owned(),
         data: out.to_owned(),
