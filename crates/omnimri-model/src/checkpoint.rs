@@ -91,6 +91,8 @@ fn half() -> HalfPrecisionAdapter {
         "StudyAttention",
         "DenseDecoder",
         "Step",
+        "RestoreBlock",
+        "Unrolled",
         "RmsNorm",
     ]
     .into_iter()

@@ -75,9 +75,9 @@ pub struct LanguageConfig {
 pub struct UnrolledConfig {
     /// Unrolled steps.
     pub steps: usize,
-    /// Channels at stride 4, where the regulariser works.
+    /// Channels at stride 2; twice and three times as many at strides 4 and 8.
     pub channels: usize,
-    /// Residual blocks a step.
+    /// Residual blocks at stride 8 a step.
     pub blocks: usize,
 }
 
@@ -132,8 +132,8 @@ impl ModelConfig {
             },
             unrolled: UnrolledConfig {
                 steps: 3,
-                channels: 64,
-                blocks: 3,
+                channels: 32,
+                blocks: 2,
             },
         }
     }

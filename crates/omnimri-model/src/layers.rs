@@ -5,6 +5,7 @@ use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig
 use burn::nn::transformer::{PositionWiseFeedForward, PositionWiseFeedForwardConfig};
 use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::prelude::*;
+use burn::tensor::activation::relu;
 
 use crate::kernel::{conv3x3, norm_relu};
 
@@ -61,23 +62,42 @@ impl ResidualBlock {
     /// # Shapes
     /// - `x`: `[n, h, w, c]`; returns the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward_modulated(x, None)
+        let h = self.first.forward(x.clone());
+        x + self.second.forward(h)
+    }
+}
+
+/// 3x3 convolution, FiLM, ReLU, 3x3 convolution, with a shortcut and without normalisation: restoring an image needs its
+/// amplitudes (Lim et al., EDSR, 2017).
+#[derive(Module, Debug)]
+pub struct RestoreBlock {
+    first: Param<Tensor<2>>,
+    second: Param<Tensor<2>>,
+}
+
+impl RestoreBlock {
+    /// A block of `c` channels.
+    pub fn new(c: usize, device: &Device) -> Self {
+        let init = |gain: f64| Initializer::Normal {
+            mean: 0.0,
+            std: gain * (2.0 / (9.0 * c as f64)).sqrt(),
+        };
+        Self {
+            first: init(1.0).init([9 * c, c], device),
+            second: init(0.2).init([9 * c, c], device),
+        }
     }
 
-    /// As [`Self::forward`], with the inner features multiplied and shifted a channel (FiLM, Perez et al. 2018).
-    ///
     /// # Shapes
-    /// - `x`: `[n, h, w, c]`; `film`: scale and shift, each `[n, 1, 1, c]`
-    pub fn forward_modulated(
-        &self,
-        x: Tensor<4>,
-        film: Option<(Tensor<4>, Tensor<4>)>,
-    ) -> Tensor<4> {
-        let mut h = self.first.forward(x.clone());
-        if let Some((scale, shift)) = film {
-            h = h.clone() + h * scale + shift;
-        }
-        x + self.second.forward(h)
+    /// - `x`: `[n, h, w, c]`; returns the same
+    /// - `film`: scale less one, then shift, `[n, 2c]`
+    pub fn forward(&self, x: Tensor<4>, film: Tensor<2>) -> Tensor<4> {
+        let [n, _, _, c] = x.dims();
+        let film = film.reshape([n, 1, 1, 2 * c]);
+        let scale = film.clone().slice([0..n, 0..1, 0..1, 0..c]) + 1.0;
+        let shift = film.slice([0..n, 0..1, 0..1, c..2 * c]);
+        let h = conv3x3(x.clone(), self.first.val()) * scale + shift;
+        x + conv3x3(relu(h), self.second.val())
     }
 }
 
