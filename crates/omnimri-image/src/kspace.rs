@@ -178,7 +178,8 @@ fn named_roles(path: &Path, shape: &[usize], names: &[String]) -> Result<[Option
     }
 }
 
-fn guessed_roles(
+/// Axes of an array without names: only what cannot be taken for anything else.
+pub(crate) fn guessed_roles(
     path: &Path,
     shape: &[usize],
     warnings: &mut Vec<String>,
