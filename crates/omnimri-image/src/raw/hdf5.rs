@@ -167,7 +167,7 @@ impl Hdf5 {
             kind: info.datatype,
             storage,
             chunk,
-            filters: info.filter_pipeline.filter(|p| !p.filters.is_empty()),
+            filters: info.filter_pipeline.and_then(pipeline),
             decoded: Mutex::new(None),
         })
     }
@@ -197,6 +197,18 @@ impl Hdf5 {
             .flatten()
             .filter(|text| !text.is_empty())
     }
+}
+
+/// h5py's LZF writes its versions before the size of a chunk, where the library looks for the size.
+const LZF: u16 = 32000;
+
+fn pipeline(mut pipeline: FilterPipelineMessage) -> Option<FilterPipelineMessage> {
+    for filter in pipeline.filters.iter_mut().filter(|f| f.id == LZF) {
+        if let Some(&size) = filter.client_data.get(2) {
+            filter.client_data = vec![size];
+        }
+    }
+    (!pipeline.filters.is_empty()).then_some(pipeline)
 }
 
 /// What the library says, its panics and errors as ours.
