@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex};
 
 use hdf5_pure_rust as h5;
 use hdf5_pure_rust::format::messages::data_layout::LayoutClass;
-use hdf5_pure_rust::format::messages::datatype::DatatypeMessage;
+use hdf5_pure_rust::format::messages::datatype::{DatatypeClass, DatatypeMessage};
 use hdf5_pure_rust::format::messages::filter_pipeline::FilterPipelineMessage;
 
 use super::blocks::{copy_block, runs};
+use super::heap::{Heap, HeapRef};
 use crate::guard::{causes, guarded};
 use crate::{Error, Result};
 
@@ -22,8 +23,10 @@ use crate::{Error, Result};
 pub(crate) const MAGIC: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 /// Largest chunk that is decoded.
 const MAX_CHUNK_BYTES: usize = 1 << 30;
+/// Deflate's best: a kilobyte of zeros a byte.
+const MAX_COMPRESSION: u64 = 1032;
 /// Longest text read.
-const MAX_TEXT_BYTES: u64 = 64 << 20;
+const MAX_TEXT_BYTES: usize = 64 << 20;
 
 /// True if the bytes at one of the places of a superblock mark an HDF5 file.
 pub(crate) fn has_magic(start: &[u8]) -> bool {
@@ -176,18 +179,36 @@ impl Hdf5 {
     pub fn text(&self, name: &str) -> Result<String> {
         let path = &self.disk.path;
         let dataset = self.dataset(name)?;
-        // The library reads the whole dataset; a lying header must not make that large.
-        let most = MAX_TEXT_BYTES.min(self.disk.length);
-        if dataset.bytes as u64 > most {
-            return Err(Error::TooLarge {
-                path: path.clone(),
-                what: "declared length of a text",
-                expected: most,
-                found: format!("{} bytes of {name}", dataset.bytes),
-                hint: "the header may be damaged",
-            });
+        let too_large = |found: usize| Error::TooLarge {
+            path: path.clone(),
+            what: "declared length of a text",
+            expected: MAX_TEXT_BYTES as u64,
+            found: format!("{found} bytes of {name}"),
+            hint: "the header may be damaged",
+        };
+        let wrong = |found: String| bad_structure(path, name, "a text", found);
+        if dataset.element > MAX_TEXT_BYTES {
+            return Err(too_large(dataset.element));
         }
-        sound(path, name, || self.structure.dataset(name)?.read_string())
+        if dataset.shape.contains(&0) {
+            return Err(wrong("nothing".into()));
+        }
+        let rank = dataset.shape.len();
+        let first = dataset.read_block(&vec![0; rank], &vec![1; rank])?;
+        // The library would trust the declared size of the heap; ours does not.
+        let bytes = match dataset.kind.class {
+            DatatypeClass::String => first,
+            DatatypeClass::VarLen if first.len() == 8 + self.disk.address_bytes => {
+                let at = HeapRef::decode(&first);
+                if at.len as usize > MAX_TEXT_BYTES {
+                    return Err(too_large(at.len as usize));
+                }
+                Heap::new(Arc::clone(&self.disk)).value(at, 1, <[u8]>::to_vec)?
+            }
+            class => return Err(wrong(format!("{class:?} values of {} bytes", first.len()))),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.trim_end_matches('\0').to_string())
     }
 
     /// A text in an attribute of the root.
@@ -221,12 +242,18 @@ fn sound<T>(path: &Path, what: &str, call: impl FnOnce() -> h5::Result<T>) -> Re
     Err(bad_structure(path, what, "a sound HDF5 structure", found))
 }
 
+/// A part of another's message without control characters, for one line.
+pub(super) fn printable(message: &str) -> String {
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    message.chars().take(160).map(plain).collect()
+}
+
 pub(super) fn bad_structure(path: &Path, what: &str, expected: &str, found: String) -> Error {
     Error::BadHeader {
         path: path.into(),
-        field: format!("HDF5 {what}"),
+        field: format!("HDF5 {}", what.escape_debug()),
         expected: expected.into(),
-        found: found.chars().take(160).collect(),
+        found: printable(&found),
         hint: "copy or export it again".into(),
     }
 }
@@ -315,6 +342,7 @@ impl Dataset {
     /// `start` and `count` have one entry an axis and lie within the shape.
     pub fn read_block(&self, start: &[usize], count: &[usize]) -> Result<Vec<u8>> {
         let n: usize = count.iter().product();
+        self.check_plausible(n * self.element)?;
         let mut out = vec![0; n * self.element];
         if n == 0 {
             return Ok(out);
@@ -345,6 +373,24 @@ impl Dataset {
             Storage::Chunked(places) => self.read_chunks(places, start, count, &mut out)?,
         }
         Ok(out)
+    }
+
+    /// A block cannot be much larger than the file, however well it is compressed: nothing is allocated for a shape that lies.
+    fn check_plausible(&self, bytes: usize) -> Result<()> {
+        let ratio = match self.storage {
+            Storage::Contiguous(_) => 1,
+            _ => MAX_COMPRESSION,
+        };
+        let most = self.disk.length.saturating_mul(ratio);
+        if bytes as u64 <= most {
+            return Ok(());
+        }
+        Err(Error::Truncated {
+            path: self.disk.path.clone(),
+            expected: bytes as u64 / ratio,
+            found: self.disk.length,
+            source: None,
+        })
     }
 
     fn check_length(&self, found: usize) -> Result<()> {

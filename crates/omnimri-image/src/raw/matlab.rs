@@ -71,7 +71,7 @@ pub(super) fn open(path: &Path, file: &Hdf5, options: &OpenOptions) -> Result<Ra
         }
         match file.dataset(&name) {
             Ok(d) if ComplexKind::of(&d.kind).is_some() && d.shape.len() >= 2 => found.push(d),
-            _ => others.push(name),
+            _ => others.push(name.escape_debug().to_string()),
         }
     }
     if let Some(wanted) = &options.raw.array {
@@ -81,7 +81,7 @@ pub(super) fn open(path: &Path, file: &Hdf5, options: &OpenOptions) -> Result<Ra
     if found.len() != 1 {
         let names: Vec<_> = found
             .iter()
-            .map(|d| format!("{} {}", d.name, shape_text(&d.shape)))
+            .map(|d| format!("{} {}", d.name.escape_debug(), shape_text(&d.shape)))
             .collect();
         let found = match names.is_empty() {
             true => format!("none (others: {})", others.join(", ")),

@@ -14,7 +14,7 @@
 //! | [`cfl`], `numpy` | arrays in plain files |
 //! | `array`, `axes`, `mask` | frames cut out of an array whose axes are named |
 //! | [`trajectory`] | samples and coordinates in two files |
-//! | `hdf5`, `hdf5_types`, `strided`, `blocks` | blocks of values from files |
+//! | `hdf5`, `hdf5_types`, `heap`, `strided`, `blocks` | blocks of values from files |
 
 mod array;
 mod axes;
@@ -25,6 +25,7 @@ pub mod frame;
 mod hdf5;
 mod hdf5_types;
 pub mod header;
+mod heap;
 mod ismrmrd;
 mod mask;
 mod matlab;

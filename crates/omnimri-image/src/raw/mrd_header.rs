@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use roxmltree::{Document, Node};
 
+use super::hdf5::printable;
 use crate::{Acquisition, Error, Result, Zyx};
 
 /// Largest matrix side.
@@ -90,7 +91,7 @@ fn bad(path: &Path, field: &str, expected: &str, found: String) -> Error {
         path: path.into(),
         field: format!("ISMRMRD header {field}").trim_end().into(),
         expected: expected.into(),
-        found: found.chars().take(160).collect(),
+        found: printable(&found),
         hint: "convert the raw data again".into(),
     }
 }

@@ -109,7 +109,7 @@ fn npz_reader(path: &Path, options: &OpenOptions) -> Result<(Strided, Vec<String
         let length = entry.size();
         let (header, _) = guarded(|| Header::read(path, &mut entry, length))
             .map_err(|panic| corrupt(path, panic))??;
-        let text = format!("{name} {}", shape_text(&header.shape));
+        let text = format!("{} {}", name.escape_debug(), shape_text(&header.shape));
         if header.kind == b'c' && header.shape.len() >= 2 {
             complex.push((index, name, text));
         } else {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::heap::HeapRef;
 use crate::raw::SlicePosition;
 use crate::raw::hdf5::{Dataset, bad_structure};
 use crate::raw::hdf5_types::{Member, Number, members};
+use crate::raw::heap::HeapRef;
 use crate::{Error, Result};
 
 /// Bytes of heads read at once.

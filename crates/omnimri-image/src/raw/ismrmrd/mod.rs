@@ -5,7 +5,6 @@
 //! | file | job |
 //! | --- | --- |
 //! | [`index`] | heads of all acquisitions, read once |
-//! | [`heap`] | samples and trajectories of one acquisition |
 //! | [`sort`] | which acquisition goes into which frame, and which are left out |
 //! | [`grid`] | a Cartesian frame |
 //! | [`along`] | a frame along a trajectory |
@@ -13,7 +12,6 @@
 
 mod along;
 mod grid;
-mod heap;
 mod index;
 mod noise;
 mod sort;
@@ -22,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use num_complex::Complex32;
 
-use heap::Heap;
+use crate::raw::heap::Heap;
 use index::Line;
 use sort::{FrameLines, Sorted};
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::heap::Heap;
 use super::index::{Line, flag};
 use super::{Fault, fault, read_samples};
 use crate::Result;
 use crate::raw::NoiseScan;
+use crate::raw::heap::Heap;
 
 /// Samples a coil that are enough for any covariance.
 const ENOUGH: usize = 1 << 18;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use crate::raw::hdf5::{Disk, bad_structure};
+use super::hdf5::{Disk, bad_structure};
 use crate::{Error, Result};
 
 /// Collections kept: of trajectories and of samples, of two places in the file.
