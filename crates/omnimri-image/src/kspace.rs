@@ -315,6 +315,17 @@ fn apply_mask(
             });
         }
     };
+    let missing = |(given, measured): (&bool, &bool)| *given && !*measured;
+    let n_missing = mask
+        .iter()
+        .zip(&kspace.mask)
+        .filter(|&pair| missing(pair))
+        .count();
+    if n_missing > 0 {
+        kspace.warnings.push(format!(
+            "The mask marks {n_missing} samples as measured that are zero in every coil."
+        ));
+    }
     for coil in kspace.samples.chunks_mut(n_y * n_x) {
         for (s, m) in coil.iter_mut().zip(&mask) {
             if !m {
