@@ -99,11 +99,12 @@ pub fn detect(path: &Path) -> Result<InputKind> {
     File::open(path)
         .and_then(|f| f.take(4096).read_to_end(&mut start))
         .map_err(Error::io(path, "read"))?;
-    if let Some(kind) = kind_of(&start) {
-        return Ok(kind);
-    }
+    // The samples of a cfl have no mark of their own and could look like anything.
     if raw_format(path, &start).is_some() {
         return Ok(InputKind::KSpace);
+    }
+    if let Some(kind) = kind_of(&start) {
+        return Ok(kind);
     }
     // The voxels of a header-and-image pair have no mark of their own.
     if base_name(path).ends_with(".img") && pair_of(path).is_some_and(|(hdr, _)| hdr.exists()) {

@@ -1,5 +1,6 @@
 //! What a raw data file says of itself.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -110,19 +111,13 @@ impl fmt::Display for RawHeader {
 impl RawHeader {
     /// Number of frames and how many values each counter takes, for example `6: 3 slices x 2 contrasts`.
     fn frames_text(&self) -> String {
-        let counters: [(&str, fn(&FrameLabel) -> usize); 5] = [
-            ("slices", |f| f.slice),
-            ("contrasts", |f| f.contrast),
-            ("phases", |f| f.phase),
-            ("repetitions", |f| f.repetition),
-            ("sets", |f| f.set),
-        ];
-        let parts: Vec<String> = counters
+        let names = ["slices", "contrasts", "phases", "repetitions", "sets"];
+        let of = |f: &FrameLabel| [f.slice, f.contrast, f.phase, f.repetition, f.set];
+        let parts: Vec<String> = names
             .iter()
-            .filter_map(|(name, of)| {
-                let mut values: Vec<usize> = self.frames.iter().map(of).collect();
-                values.sort_unstable();
-                values.dedup();
+            .enumerate()
+            .filter_map(|(i, name)| {
+                let values: BTreeSet<usize> = self.frames.iter().map(|f| of(f)[i]).collect();
                 (values.len() > 1).then(|| format!("{} {name}", values.len()))
             })
             .collect();

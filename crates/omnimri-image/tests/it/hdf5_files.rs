@@ -149,6 +149,13 @@ impl Hdf5Writer {
             body.extend(object);
             body.resize(body.len().next_multiple_of(8), 0);
         }
+        // A collection has at least 4096 bytes; object 0 is the free space.
+        let free = 4080_usize.saturating_sub(body.len());
+        if free >= 16 {
+            body.extend([0; 8]);
+            body.extend((free as u64).to_le_bytes());
+            body.resize(4080, 0);
+        }
         let mut collection = b"GCOL\x01\0\0\0".to_vec();
         collection.extend((body.len() as u64 + 16).to_le_bytes());
         collection.extend(body);
@@ -168,7 +175,7 @@ impl Hdf5Writer {
         let mut start = b"\x89HDF\r\n\x1a\n\x02\x08\x08\x00".to_vec();
         start.extend((user_block as u64).to_le_bytes());
         start.extend(UNDEFINED.to_le_bytes());
-        start.extend((self.bytes.len() as u64).to_le_bytes());
+        start.extend(((self.bytes.len() + user_block) as u64).to_le_bytes());
         start.extend(root.to_le_bytes());
         let sum = checksum_metadata(&start);
         start.extend(sum.to_le_bytes());

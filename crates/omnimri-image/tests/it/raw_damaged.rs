@@ -86,7 +86,7 @@ fn damaged_raw_files_never_panic() {
         let path = dir.path().join(name);
         std::fs::write(&path, seed).unwrap();
         assert!(survives(&path), "{name} itself is sound");
-        for round in 0..400 {
+        for round in 0..240 {
             let mut bytes = seed.clone();
             for _ in 0..=random.below(3) {
                 let at = random.below(bytes.len());
@@ -103,5 +103,5 @@ fn damaged_raw_files_never_panic() {
             n_read += usize::from(survives(&path));
         }
     }
-    assert!(n_read > 100, "some damage should be survivable: {n_read}");
+    assert!(n_read > 60, "some damage should be survivable: {n_read}");
 }

@@ -206,6 +206,30 @@ fn headers_that_contradict_the_lines_are_named() {
     ));
 }
 
+#[test]
+fn a_centre_of_zero_is_kept_where_it_can_be_right() {
+    let dir = folder();
+    let xml = mrd_xml([N_X, N_Y, 1], [N_X, N_Y, 1], 0, "cartesian");
+    let rows = |steps: &[usize]| {
+        let lines: Vec<_> = steps.iter().map(|&y| line(y)).collect();
+        let path = file(&dir, "c.h5", &ismrmrd(&xml, &lines));
+        let scan = open_raw(&path, &OpenOptions::default()).unwrap();
+        let FrameData::Cartesian(k) = scan.frame(0).unwrap().data else {
+            panic!("a 2D frame")
+        };
+        let rows: Vec<_> = (0..N_Y).filter(|y| k.mask[y * N_X]).collect();
+        (rows, scan.header.warnings)
+    };
+    // The upper half of k-space alone.
+    assert_eq!(rows(&[0, 1, 2]), (vec![2, 3, 4], vec![]));
+    let (all, warnings) = rows(&[0, 1, 3, 4]);
+    assert_eq!(all, [0, 1, 3, 4]);
+    assert!(
+        warnings[0].contains("line 2 is taken as the centre"),
+        "{warnings:?}"
+    );
+}
+
 fn spoke(scale: f32) -> Acquisition {
     let samples = (0..N_COILS).flat_map(|c| (0..N_X).map(move |x| value(c, 1, x)));
     let mut a = Acquisition::new(samples.collect(), N_COILS, 0);

@@ -224,10 +224,7 @@ fn position(source: &Source, line: &Line, values: &[f32], scale: Scale) -> Resul
     let third = match values.get(2) {
         Some(&third) if !scale.density => third * scale.unit[0],
         // Planes of a stack are told apart by the second phase counter.
-        _ if z > 1 => {
-            let centre = source.encoding.step_2.map_or(z / 2, |limit| limit.centre);
-            f32::from(line.step_2) - centre as f32
-        }
+        _ if z > 1 => f32::from(line.step_2) - source.centres[1] as f32,
         _ => 0.0,
     };
     let k = [third, values[1] * scale.unit[1], values[0] * scale.unit[2]];

@@ -16,22 +16,54 @@ struct Place {
     column: isize,
 }
 
+/// Both phase directions: name of the counter and matrix side.
+fn directions(source: &Source) -> [(&'static str, usize); 2] {
+    let size = source.size();
+    [
+        ("kspace_encode_step_1", size.y),
+        ("kspace_encode_step_2", size.z),
+    ]
+}
+
+/// Counter of the zero frequency in both phase directions: that of the header, or the middle of the matrix.
+pub(super) fn centres(source: &Source, warnings: &mut Vec<String>) -> [usize; 2] {
+    let mut last = [0; 2];
+    for &at in source.frames.iter().flat_map(|f| &f.imaging) {
+        let line = &source.lines[at as usize];
+        last = [last[0].max(line.step_1), last[1].max(line.step_2)];
+    }
+    let limits = [source.encoding.step_1, source.encoding.step_2];
+    let mut centres = [0; 2];
+    for (i, (name, side)) in directions(source).into_iter().enumerate() {
+        centres[i] = match limits[i] {
+            None => side / 2,
+            // Writers that do not fill the limits leave zeros, with which the lines would leave the matrix.
+            Some(Limit {
+                minimum: 0,
+                centre: 0,
+            }) if usize::from(last[i]) >= side - side / 2 && usize::from(last[i]) < side => {
+                warnings.push(format!(
+                    "The header puts the centre of {name} at line 0, from which lines up to {} would leave the matrix; line {} \
+                     is taken as the centre.",
+                    last[i],
+                    side / 2
+                ));
+                side / 2
+            }
+            Some(limit) => limit.centre,
+        };
+    }
+    centres
+}
+
 /// Checks that every line of every frame has a place, so that a wrong header is found at once.
 pub(super) fn check(source: &Source, warnings: &mut Vec<String>) -> Result<()> {
     let mut recentred = None;
-    let mut shifted = None;
-    for frame in &source.frames {
-        for &at in frame.imaging.iter() {
-            let line = &source.lines[at as usize];
-            place(source, line)?;
-            if column(source, line).is_some_and(|c| c.repaired) {
-                recentred.get_or_insert(line.centre);
-            }
-            for (step, limit) in steps(source) {
-                if limit.is_some_and(|l| counts_from_zero(l, step.1)) {
-                    shifted.get_or_insert(step.1);
-                }
-            }
+    for &at in source.frames.iter().flat_map(|f| &f.imaging) {
+        let line = &source.lines[at as usize];
+        place(source, line)?;
+        if column(source, line).is_some_and(|c| c.repaired) {
+            recentred.get_or_insert(line.centre);
         }
     }
     if let Some(centre) = recentred {
@@ -41,24 +73,7 @@ pub(super) fn check(source: &Source, warnings: &mut Vec<String>) -> Result<()> {
             source.size().x
         ));
     }
-    if shifted.is_some() {
-        warnings.push("The header puts the centre of phase encoding at line 0; lines are placed by their number.".into());
-    }
     Ok(())
-}
-
-/// Both phase directions: `(name of the step, matrix side)` with the limits of the step.
-fn steps(source: &Source) -> [((&'static str, usize), Option<Limit>); 2] {
-    let size = source.size();
-    [
-        (("kspace_encode_step_1", size.y), source.encoding.step_1),
-        (("kspace_encode_step_2", size.z), source.encoding.step_2),
-    ]
-}
-
-/// A limit of a centre at 0 in a matrix of several lines is one that the writer did not fill.
-fn counts_from_zero(limit: Limit, side: usize) -> bool {
-    side > 1 && limit.centre == 0 && limit.minimum == 0
 }
 
 struct Column {
@@ -107,12 +122,9 @@ fn place(source: &Source, line: &Line) -> Result<Place> {
         hint: hint.into(),
     };
     let mut at = [0; 2];
-    for (i, ((name, side), limit)) in steps(source).into_iter().enumerate() {
-        let step = [line.step_1, line.step_2][i] as usize;
-        let centre = match limit {
-            Some(limit) if !counts_from_zero(limit, side) => limit.centre,
-            _ => side / 2,
-        };
+    for (i, (name, side)) in directions(source).into_iter().enumerate() {
+        let step = usize::from([line.step_1, line.step_2][i]);
+        let centre = source.centres[i];
         let position = (step + side / 2).checked_sub(centre).filter(|&p| p < side);
         at[i] = position.ok_or_else(|| {
             wrong(
@@ -151,7 +163,7 @@ pub(super) fn read(source: &Source, index: usize, warnings: &mut Vec<String>) ->
     let n = size.count();
     let n_rows = size.z * size.y;
     let mut sum = vec![Complex32::ZERO; source.n_coils * n];
-    let mut count = vec![0_u16; n];
+    let mut count = vec![0_u32; n];
     let mut seen = HashSet::new();
     let mut faults = Faults::default();
     let (mut n_repeated, mut n_filled) = (0, 0);
@@ -166,7 +178,7 @@ pub(super) fn read(source: &Source, index: usize, warnings: &mut Vec<String>) ->
                 sample
             };
             let x = start as isize + to.column + along as isize;
-            count[x as usize] = count[x as usize].saturating_add(1);
+            count[x as usize] += 1;
             for coil in 0..source.n_coils {
                 sum[coil * n + x as usize] += samples[coil * source.n_samples + sample];
             }
@@ -219,7 +231,7 @@ pub(super) fn read(source: &Source, index: usize, warnings: &mut Vec<String>) ->
     for coil in sum.chunks_mut(n) {
         for (value, &n) in coil.iter_mut().zip(&count) {
             if n > 1 {
-                *value /= f32::from(n);
+                *value /= n as f32;
             }
         }
     }

@@ -88,8 +88,10 @@ pub(super) fn open(
         n_samples,
         encoding,
         max_samples: options.max_voxels,
+        centres: [0; 2],
         trajectory: None,
     };
+    source.centres = grid::centres(&source, &mut warnings);
     if along::has_trajectory(&source)? {
         source.trajectory = Some(along::Scale::find(&source, &mut warnings)?);
     } else {
@@ -139,6 +141,8 @@ struct Source {
     n_samples: usize,
     encoding: Encoding,
     max_samples: usize,
+    /// Phase counters of the zero frequency, first and second direction.
+    centres: [usize; 2],
     /// How coordinates are scaled, if samples lie along a trajectory.
     trajectory: Option<along::Scale>,
 }

@@ -25,9 +25,11 @@ pub(super) fn read(
     bandwidth: Option<f64>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<NoiseScan>> {
+    let imaging = |l: &&Line| !l.has(flag::NOISE | flag::CALIBRATION);
     let image_us = lines
         .iter()
-        .find(|l| !l.has(flag::NOISE))
+        .find(imaging)
+        .or_else(|| lines.iter().find(|l| !l.has(flag::NOISE)))
         .map_or(0.0, |l| l.dwell_us);
     let mut coils = vec![Vec::new(); n_coils];
     let (mut n_unfit, mut n_unscaled) = (0, 0);
