@@ -178,7 +178,8 @@ fn named_roles(path: &Path, shape: &[usize], names: &[String]) -> Result<[Option
     }
 }
 
-fn guessed_roles(
+/// Axes of an array without names: only what cannot be taken for anything else.
+pub(crate) fn guessed_roles(
     path: &Path,
     shape: &[usize],
     warnings: &mut Vec<String>,
@@ -314,6 +315,17 @@ fn apply_mask(
             });
         }
     };
+    let missing = |(given, measured): (&bool, &bool)| *given && !*measured;
+    let n_missing = mask
+        .iter()
+        .zip(&kspace.mask)
+        .filter(|&pair| missing(pair))
+        .count();
+    if n_missing > 0 {
+        kspace.warnings.push(format!(
+            "The mask marks {n_missing} samples as measured that are zero in every coil."
+        ));
+    }
     for coil in kspace.samples.chunks_mut(n_y * n_x) {
         for (s, m) in coil.iter_mut().zip(&mask) {
             if !m {

@@ -16,6 +16,7 @@
 pub mod dicom;
 pub mod error;
 pub mod geometry;
+mod guard;
 pub mod info;
 pub mod kspace;
 mod memory;
@@ -35,9 +36,11 @@ pub use info::Info;
 pub use kspace::read_kspace_npy;
 pub use nifti::{read_nifti, write_label_map, write_nifti};
 pub use npy::{NpyArray, NpyData, read_npy, write_npy_bool, write_npy_complex32, write_npy_f32};
-pub use open::{Input, InputKind, KSpaceOptions, OpenOptions, detect, open, sha256, stem};
+pub use open::{
+    Input, InputKind, KSpaceOptions, OpenOptions, RawOptions, detect, open, sha256, stem,
+};
 pub use raster::{read_image, write_png_grey, write_png_labels};
-pub use raw::{Frame, FrameData, KSpace3, NonCartesian, RawHeader, RawScan};
+pub use raw::{Frame, FrameData, KSpace3, NonCartesian, RawHeader, RawScan, open_raw, write_cfl};
 pub use volume::{Acquisition, KSpace, LabelMap, SourceKind, Volume};
 pub use volume_ops::{AxisMap, percentiles, plane_of, reorient, reorient_to_canonical};
 pub use write_beside::write_beside;

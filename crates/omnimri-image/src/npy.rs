@@ -131,8 +131,7 @@ impl NpyData {
 pub fn read_npy(path: &Path, options: &OpenOptions) -> Result<NpyArray> {
     let mut file = File::open(path).map_err(Error::io(path, "read"))?;
     let length = file.metadata().map_err(Error::io(path, "read"))?.len();
-    let (text, start) = read_header(path, &mut file, length)?;
-    let header = Header::parse(path, &text)?;
+    let (header, start) = Header::read(path, &mut file, length)?;
     let n = header
         .shape
         .iter()
@@ -185,7 +184,7 @@ pub(crate) fn shape_text(shape: &[usize]) -> String {
     )
 }
 
-fn read_header(path: &Path, file: &mut File, length: u64) -> Result<(String, u64)> {
+fn read_header(path: &Path, file: &mut impl Read, length: u64) -> Result<(String, u64)> {
     let truncated = |expected: u64| Error::Truncated {
         path: path.into(),
         expected,
@@ -251,15 +250,26 @@ fn bad_header(path: &Path, field: &str, expected: &str, found: &str) -> Error {
 }
 
 /// The dictionary of an `.npy` file.
-struct Header {
-    big: bool,
-    kind: u8,
-    bytes: u8,
-    fortran: bool,
-    shape: Vec<usize>,
+pub(crate) struct Header {
+    /// Big-endian values.
+    pub big: bool,
+    /// NumPy's letter of the type, for example `c`.
+    pub kind: u8,
+    /// Bytes a value.
+    pub bytes: u8,
+    /// First axis fastest.
+    pub fortran: bool,
+    /// Size of every axis.
+    pub shape: Vec<usize>,
 }
 
 impl Header {
+    /// Reads the header of an array of `length` bytes in all; also where its values start.
+    pub fn read(path: &Path, file: &mut impl Read, length: u64) -> Result<(Self, u64)> {
+        let (text, start) = read_header(path, file, length)?;
+        Ok((Self::parse(path, &text)?, start))
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let value = |key: &str| -> Result<&str> {
             let mut found = None;
@@ -321,7 +331,7 @@ impl Header {
         })
     }
 
-    fn type_error(&self, path: &Path) -> Error {
+    pub(crate) fn type_error(&self, path: &Path) -> Error {
         Error::Unsupported {
             path: path.into(),
             what: "array type",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::nifti::{base_name, is_nifti_header, pair_of, read_nifti};
+use crate::raw::open::{open_single, raw_format};
 use crate::{Error, KSpace, Result, Volume, dicom, kspace, npy, raster};
 
 /// How to read k-space from an array that does not describe itself.
@@ -21,13 +22,26 @@ pub struct KSpaceOptions {
     pub mask: Option<PathBuf>,
 }
 
+/// Which raw data of a file to read, and what belongs to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawOptions {
+    /// Name of an array, an HDF5 dataset or an ISMRMRD group, where a file holds several.
+    pub array: Option<String>,
+    /// A file of coordinates: `.npy` for samples in `.npy`, `.cfl` for samples in `.cfl`.
+    pub trajectory: Option<PathBuf>,
+    /// Image matrix for a trajectory, in the order of the image axes.
+    pub matrix: Vec<usize>,
+}
+
 /// Limits and hints for reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// Most voxels (all frames together) or samples that one input may declare.
+    /// Most voxels (all frames together), or samples of one frame of raw data, that one input may declare.
     pub max_voxels: usize,
     /// How to read k-space.
     pub kspace: KSpaceOptions,
+    /// Which raw data to read.
+    pub raw: RawOptions,
 }
 
 impl Default for OpenOptions {
@@ -35,6 +49,7 @@ impl Default for OpenOptions {
         Self {
             max_voxels: 1 << 30,
             kspace: KSpaceOptions::default(),
+            raw: RawOptions::default(),
         }
     }
 }
@@ -58,13 +73,13 @@ pub enum InputKind {
     Dicom,
     /// A PNG or JPEG slice.
     Image,
-    /// K-space in a `.npy` array.
+    /// K-space: a `.npy` or `.npz` array, ISMRMRD, fastMRI, MATLAB v7.3 or BART's `.cfl`.
     #[serde(rename = "kspace")]
     KSpace,
 }
 
 /// Kinds named in errors.
-const EXPECTED: &str = "NIfTI, DICOM, PNG, JPEG or npy";
+const EXPECTED: &str = "NIfTI, DICOM, PNG, JPEG, or k-space (npy, npz, HDF5, cfl)";
 
 /// Tells the kind of a file or folder by its content.
 pub fn detect(path: &Path) -> Result<InputKind> {
@@ -82,8 +97,12 @@ pub fn detect(path: &Path) -> Result<InputKind> {
     }
     let mut start = Vec::new();
     File::open(path)
-        .and_then(|f| f.take(1024).read_to_end(&mut start))
+        .and_then(|f| f.take(4096).read_to_end(&mut start))
         .map_err(Error::io(path, "read"))?;
+    // The samples of a cfl have no mark of their own and could look like anything.
+    if raw_format(path, &start).is_some() {
+        return Ok(InputKind::KSpace);
+    }
     if let Some(kind) = kind_of(&start) {
         return Ok(kind);
     }
@@ -106,8 +125,17 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Input> {
         InputKind::Nifti => Input::Volumes(vec![read_nifti(path, options)?]),
         InputKind::Dicom => Input::Volumes(dicom::read_dicom(path, options)?),
         InputKind::Image => Input::Volumes(vec![raster::read_image(path, options)?]),
-        InputKind::KSpace => Input::KSpace(kspace::read_kspace(path, options)?),
+        InputKind::KSpace if is_npy(path)? => Input::KSpace(kspace::read_kspace(path, options)?),
+        InputKind::KSpace => Input::KSpace(open_single(path, options)?),
     })
+}
+
+fn is_npy(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|f| f.take(npy::MAGIC.len() as u64).read_to_end(&mut start))
+        .map_err(Error::io(path, "read"))?;
+    Ok(start == npy::MAGIC)
 }
 
 /// Kind from the first bytes of a file.
@@ -132,16 +160,6 @@ fn kind_of(start: &[u8]) -> Option<InputKind> {
 /// What an unreadable file looks like, and what to do with it.
 fn describe(path: &Path, start: &[u8]) -> (String, &'static str) {
     let known: &[(&[u8], &str, &str)] = &[
-        (
-            b"PK\x03\x04",
-            "a zip archive",
-            "unpack it; of an .npz, save the array as .npy",
-        ),
-        (
-            b"\x89HDF",
-            "an HDF5 file",
-            "save the k-space as a complex .npy array",
-        ),
         (b"%PDF", "a PDF document", "give the images themselves"),
         (b"GIF8", "a GIF image", "convert the slice to PNG"),
         (b"BM", "a BMP image", "convert the slice to PNG"),
@@ -253,11 +271,12 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// File or folder name without a known suffix: `.nii.gz .nii .hdr .img .jpg .jpeg .png .npy .dcm`.
+/// File or folder name without a known suffix: `.nii.gz .nii .hdr .img .jpg .jpeg .png .npy .npz .dcm .cfl
+/// .h5 .mat`.
 pub fn stem(path: &Path) -> String {
-    const SUFFIXES: [&str; 11] = [
+    const SUFFIXES: [&str; 15] = [
         ".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".jpg", ".jpeg", ".png", ".npy",
-        ".dcm",
+        ".npz", ".dcm", ".cfl", ".h5", ".mat",
     ];
     let name = match path.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),

@@ -12,10 +12,10 @@ use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::codestream::Codestream;
-use super::guard::{causes, guarded};
 use super::header::{PixelFormat, unsupported};
 use super::rle;
 use super::syntax::EXPLICIT_VR_BIG_ENDIAN;
+use crate::guard::{causes, guarded};
 use crate::{Error, Result};
 
 /// Family of a transfer syntax.

@@ -12,8 +12,8 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::attributes::Attributes;
 use super::codec::Codec;
 use super::frames::{FrameRecord, frame_records};
-use super::guard::{causes, guarded};
 use super::layout::{Layout, PixelBytes, PixelElement, SampleKind};
+use crate::guard::{causes, guarded};
 use crate::{Acquisition, Error, OpenOptions, Result};
 
 /// Most frames one object may declare.

@@ -11,7 +11,6 @@ mod codestream;
 mod frame_order;
 mod frames;
 mod grid;
-mod guard;
 mod header;
 mod layout;
 mod pixels;

@@ -1,5 +1,7 @@
 //! What a raw data file says of itself.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 
 use num_complex::Complex32;
@@ -73,4 +75,55 @@ pub struct NoiseScan {
     pub samples: Vec<Complex32>,
     /// Samples a coil.
     pub n_samples: usize,
+}
+
+impl fmt::Display for RawHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, value: String| writeln!(f, "  {name:<12} {value}");
+        let size = |s: &Zyx<usize>| format!("{} x {} x {} (z, y, x)", s.z, s.y, s.x);
+        let mm = |s: &Zyx<f64>| format!("{} x {} x {} mm (z, y, x)", s.z, s.y, s.x);
+        line("file", self.path.display().to_string())?;
+        line("kind", format!("raw data, {}", self.format))?;
+        line("coils", self.n_coils.to_string())?;
+        line("encoded", size(&self.encoded))?;
+        line("recon", size(&self.recon))?;
+        if let Some(fov) = &self.encoded_fov_mm {
+            line("encoded fov", mm(fov))?;
+        }
+        if let Some(fov) = &self.recon_fov_mm {
+            line("recon fov", mm(fov))?;
+        }
+        line("frames", self.frames_text())?;
+        line(
+            "noise scan",
+            match &self.noise {
+                Some(noise) => format!("{} samples a coil", noise.n_samples),
+                None => "none".into(),
+            },
+        )?;
+        for warning in &self.warnings {
+            line("warning", warning.clone())?;
+        }
+        Ok(())
+    }
+}
+
+impl RawHeader {
+    /// Number of frames and how many values each counter takes, for example `6: 3 slices x 2 contrasts`.
+    fn frames_text(&self) -> String {
+        let names = ["slices", "contrasts", "phases", "repetitions", "sets"];
+        let of = |f: &FrameLabel| [f.slice, f.contrast, f.phase, f.repetition, f.set];
+        let parts: Vec<String> = names
+            .iter()
+            .enumerate()
+            .filter_map(|(i, name)| {
+                let values: BTreeSet<usize> = self.frames.iter().map(|f| of(f)[i]).collect();
+                (values.len() > 1).then(|| format!("{} {name}", values.len()))
+            })
+            .collect();
+        match parts.is_empty() {
+            true => self.frames.len().to_string(),
+            false => format!("{}: {}", self.frames.len(), parts.join(" x ")),
+        }
+    }
 }

@@ -8,14 +8,40 @@
 //! | --- | --- |
 //! | [`frame`] | [`Frame`] and its three kinds of data |
 //! | [`header`] | [`RawHeader`]: matrices, fields of view, geometry, noise scan |
+//! | [`open`](mod@open) | the one door: tells the format by content |
+//! | `ismrmrd`, `mrd_header` | ISMRMRD acquisitions and the XML header |
+//! | `fastmri`, `matlab` | arrays in HDF5 |
+//! | [`cfl`], `numpy` | arrays in plain files |
+//! | `array`, `axes`, `mask` | frames cut out of an array whose axes are named |
+//! | [`trajectory`] | samples and coordinates in two files |
+//! | `hdf5`, `hdf5_types`, `heap`, `strided`, `blocks` | blocks of values from files |
 
+mod array;
+mod axes;
+mod blocks;
+pub mod cfl;
+mod fastmri;
 pub mod frame;
+mod hdf5;
+mod hdf5_types;
 pub mod header;
+mod heap;
+mod ismrmrd;
+mod mask;
+mod matlab;
+mod mrd_header;
+mod numpy;
+pub mod open;
+mod strided;
+pub mod trajectory;
 
 use std::fmt::Debug;
 
+pub use cfl::write_cfl;
 pub use frame::{Frame, FrameData, KSpace3, NonCartesian};
 pub use header::{FrameLabel, NoiseScan, RawHeader, SlicePosition};
+pub use open::open_raw;
+pub use trajectory::noncartesian_from_npy;
 
 use crate::{Error, Result};
 
