@@ -8,14 +8,20 @@
 //! | --- | --- |
 //! | [`frame`] | [`Frame`] and its three kinds of data |
 //! | [`header`] | [`RawHeader`]: matrices, fields of view, geometry, noise scan |
+//! | [`epi_info`] | [`EpiInfo`]: what echo-planar frames need beside their samples |
+//! | [`twix`] | Siemens TWIX |
 
+pub mod epi_info;
 pub mod frame;
 pub mod header;
+pub mod twix;
 
 use std::fmt::Debug;
 
-pub use frame::{Frame, FrameData, KSpace3, NonCartesian};
+pub use epi_info::{EpiInfo, EpiNavigator, RampSampling, RampShape};
+pub use frame::{Calibration, Frame, FrameData, KSpace3, NonCartesian};
 pub use header::{FrameLabel, NoiseScan, RawHeader, SlicePosition};
+pub use twix::{looks_like_twix, read_twix};
 
 use crate::{Error, Result};
 
