@@ -251,15 +251,11 @@ fn x_parameter(text: &[u8], name: &str) -> Option<String> {
     while let Some(found) = text[at..].windows(mark.len()).position(|w| w == mark) {
         at += found + mark.len();
         let rest = &text[at..];
-        let Some(open) = rest.iter().position(|b| !b.is_ascii_whitespace()) else {
-            return None;
-        };
+        let open = rest.iter().position(|b| !b.is_ascii_whitespace())?;
         if rest[open] != b'{' {
             continue;
         }
-        let Some(close) = rest.iter().position(|b| *b == b'}') else {
-            return None;
-        };
+        let close = rest.iter().position(|b| *b == b'}')?;
         let inner = String::from_utf8_lossy(&rest[open + 1..close]).into_owned();
         if let Some(value) = first_token(&inner) {
             return Some(value);

@@ -94,9 +94,7 @@ impl Filling {
         self.n_twice += usize::from(!self.seen.insert((row, r.average)));
         let n_x = grid.size.x;
         let n = usize::from(r.n_samples);
-        let (start, end) = columns(grid, r);
-        let first = grid.first_column(r);
-        let from = (start as i64 - first) as usize;
+        let Overlap { start, end, from } = overlap(grid, r);
         let n_rows = self.reversed.len();
         for count in &mut self.counts[row * n_x..][start..end] {
             *count = count.saturating_add(1);
@@ -148,8 +146,15 @@ impl Filling {
     }
 }
 
+/// Where a readout meets the grid: columns from `start` to `end`, the first from the readout's sample `from`.
+struct Overlap {
+    start: usize,
+    end: usize,
+    from: usize,
+}
+
 /// Columns of the grid that a readout fills: its samples less those cut off, as far as the grid reaches.
-fn columns(grid: &Grid, r: &Readout) -> (usize, usize) {
+fn overlap(grid: &Grid, r: &Readout) -> Overlap {
     let (mut cut_start, mut cut_end) = (i64::from(r.cut_start), i64::from(r.cut_end));
     if r.reversed() {
         // The header counts in time.
@@ -157,9 +162,20 @@ fn columns(grid: &Grid, r: &Readout) -> (usize, usize) {
     }
     let n_x = grid.size.x as i64;
     let first = grid.first_column(r);
-    let start = (first + cut_start).clamp(0, n_x);
-    let end = (first + i64::from(r.n_samples) - cut_end).clamp(start, n_x);
-    (start as usize, end as usize)
+    let start = (first + cut_start).max(0);
+    let end = (first + i64::from(r.n_samples) - cut_end).min(n_x);
+    if start >= end {
+        return Overlap {
+            start: 0,
+            end: 0,
+            from: 0,
+        };
+    }
+    Overlap {
+        start: start as usize,
+        end: end as usize,
+        from: (start - first) as usize,
+    }
 }
 
 impl Source {
@@ -229,8 +245,7 @@ impl Source {
             if line.iter().any(|s| !s.re.is_finite() || !s.im.is_finite()) {
                 continue;
             }
-            let (start, end) = columns(&self.plan.grid, r);
-            let from = (start as i64 - self.plan.grid.first_column(r)) as usize;
+            let Overlap { start, end, from } = overlap(&self.plan.grid, r);
             let mut samples = vec![Complex32::ZERO; self.plan.n_coils * size.x];
             for (to, from_coil) in samples
                 .chunks_exact_mut(size.x)
