@@ -13,3 +13,6 @@ mod nifti;
 mod peers;
 mod raster;
 mod support;
+mod twix;
+mod twix_damaged;
+mod twix_files;

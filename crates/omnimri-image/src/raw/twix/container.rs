@@ -70,21 +70,27 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 pub(super) fn layout_of(start: &[u8], file_len: u64) -> Option<Layout> {
     let first = u32_at(start, 0)?;
     let second = u32_at(start, 4)?;
-    if first < MAX_FIRST_WORD && (1..=MAX_MEASUREMENTS).contains(&second) {
-        let entry = start.get(DIRECTORY_START..DIRECTORY_START + ENTRY_BYTES)?;
-        let offset = u64_at(entry, 8)?;
-        let directory = (DIRECTORY_START + ENTRY_BYTES * second as usize) as u64;
-        let names = [&entry[24..88], &entry[88..152]];
-        let text = |name: &&[u8]| name.iter().take_while(|b| **b != 0).all(|b| *b >= b' ');
-        // A directory is followed by its first measurement, within the space that the format reserves.
-        let plausible = offset >= directory && offset <= 1 << 20 && names.iter().all(text);
-        return plausible.then_some(Layout::Vd);
+    let several = first < MAX_FIRST_WORD && (1..=MAX_MEASUREMENTS).contains(&second);
+    if several && has_directory(start, second) {
+        return Some(Layout::Vd);
     }
     let named = start
         .get(8..)
         .is_some_and(|rest| PART_NAMES.iter().any(|n| rest.starts_with(n)));
     let sizes = (16..=MAX_HEADER).contains(&first) && (1..=MAX_PARTS).contains(&second);
     (named && sizes && file_len > 16).then_some(Layout::Vb)
+}
+
+/// True if a directory of `n` measurements follows, by its first entry: text for names, and a first measurement behind
+/// the directory within the space that the format reserves.
+fn has_directory(start: &[u8], n: u32) -> bool {
+    let Some(entry) = start.get(DIRECTORY_START..DIRECTORY_START + ENTRY_BYTES) else {
+        return false;
+    };
+    let directory = (DIRECTORY_START + ENTRY_BYTES * n as usize) as u64;
+    let text = |name: &&[u8]| name.iter().take_while(|b| **b != 0).all(|b| *b >= b' ');
+    u64_at(entry, 8).is_some_and(|offset| offset >= directory && offset <= 1 << 20)
+        && [&entry[24..88], &entry[88..152]].iter().all(text)
 }
 
 /// What is wrong with a header, where.

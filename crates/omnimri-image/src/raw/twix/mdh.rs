@@ -236,6 +236,50 @@ impl Offsets {
     }
 }
 
+/// The header before, by which the next is told from bytes that are none.
+#[derive(Clone, Copy)]
+struct Last {
+    uid: u32,
+    counter: u32,
+    /// True if its length agreed with what it declared.
+    sure: bool,
+}
+
+impl Last {
+    /// Both numbers hold from line to line. In files put together from others one may not, but that is no excuse where
+    /// the place of the next header is in doubt; end marks written by other tools have no number.
+    fn precedes(self, uid: u32, counter: u32, is_end: bool) -> bool {
+        let (same, next) = (self.uid == uid, self.counter.wrapping_add(1) == counter);
+        match self.sure {
+            true => same || next,
+            false => next && (same || is_end),
+        }
+    }
+}
+
+/// VB repeats the header before every coil: the last must speak of the same line as the first.
+fn check_last_coil(
+    file: &mut File,
+    path: &Path,
+    first: &[u8],
+    at: u64,
+    distance: u64,
+) -> Result<()> {
+    let mut header = [0; VB_HEADER];
+    read_at(file, path, at + distance, &mut header)?;
+    // Measurement, counter, samples, coils and loop counters.
+    if header[4..12] == first[4..12] && header[28..60] == first[28..60] {
+        return Ok(());
+    }
+    Err(bad_header(
+        path,
+        "header of a line's last coil",
+        at + distance,
+        format!("that of the line whose first is at byte {at}"),
+        "another line, or none",
+    ))
+}
+
 /// Reads every line header from `data_start` on, and none of the samples.
 ///
 /// A measurement whose end is missing gives the readouts that are whole and where it breaks off. A header that
@@ -251,7 +295,7 @@ pub(super) fn index(
     let mut readouts: Vec<Readout> = Vec::new();
     let mut header = vec![0; offsets.header];
     let mut at = data_start;
-    let mut last: Option<(u32, u32)> = None;
+    let mut last: Option<Last> = None;
     loop {
         let room = extent.available.saturating_sub(at);
         if room < offsets.header as u64 {
@@ -261,29 +305,33 @@ pub(super) fn index(
         let fields = Fields(&header);
         let (word, uid, counter) = (fields.u32(0), fields.u32(4), fields.u32(8));
         let readout = offsets.parse(&header, at);
-        if readout.has(flag::END) {
+        // Space that was reserved and never written.
+        if header.iter().all(|b| *b == 0) {
+            return whole_or_truncated(path, extent, readouts, at, offsets.header as u64);
+        }
+        let is_end = readout.has(flag::END);
+        if last.is_some_and(|last| !last.precedes(uid, counter, is_end)) {
+            return Err(bad_header(
+                path,
+                &format!("line header {}", readouts.len() + 1),
+                at,
+                "the measurement's number, and a counter one above the last",
+                format!("number {uid}, counter {counter}"),
+            ));
+        }
+        if is_end {
             return Ok(Index {
                 readouts,
                 broken_at: None,
             });
         }
-        // Space that was reserved and never written.
-        if header.iter().all(|b| *b == 0) {
-            return whole_or_truncated(path, extent, readouts, at, offsets.header as u64);
-        }
-        // Both change from line to line only in step with the scan; a stray position shows in either.
-        if last.is_some_and(|(u, c)| u != uid && c.wrapping_add(1) != counter) {
-            return Err(bad_header(
-                path,
-                &format!("line header {}", readouts.len() + 1),
-                at,
-                "the measurement's number, or a counter one above the last",
-                format!("number {uid}, counter {counter}"),
-            ));
-        }
-        last = Some((uid, counter));
         let declared = u64::from(word & LENGTH_BITS);
         if readout.has(flag::SYNC_DATA) {
+            last = Some(Last {
+                uid,
+                counter,
+                sure: true,
+            });
             if declared < offsets.header as u64 {
                 return Err(bad_header(
                     path,
@@ -314,13 +362,14 @@ pub(super) fn index(
             Layout::Vb => n_coils * stride,
             Layout::Vd => offsets.header as u64 + n_coils * stride,
         };
+        let as_declared = declared == length || (layout == Layout::Vb && declared == stride);
         if length > room {
             // A line like those before it was cut off; any other says more than there ever was.
-            let alike =
-                |r: &Readout| r.n_samples == readout.n_samples && r.n_coils == readout.n_coils;
-            let honest = declared == length
-                || (layout == Layout::Vb && declared == stride)
-                || (word & PACKED != 0 && readouts.iter().any(alike));
+            let alike = |r: &Readout| {
+                r.n_coils == readout.n_coils && (as_declared || r.n_samples == readout.n_samples)
+            };
+            let honest = (as_declared && readouts.is_empty())
+                || ((as_declared || word & PACKED != 0) && readouts.iter().any(alike));
             if honest {
                 return whole_or_truncated(path, extent, readouts, at, length);
             }
@@ -341,7 +390,15 @@ pub(super) fn index(
                 hint: "split the measurement",
             });
         }
+        if layout == Layout::Vb {
+            check_last_coil(file, path, &header, at, length - stride)?;
+        }
         readouts.push(readout);
+        last = Some(Last {
+            uid,
+            counter,
+            sure: as_declared,
+        });
         at += length;
     }
 }
