@@ -10,12 +10,14 @@
 //! | [`sampling`] | which samples a scan measures |
 //! | [`calibration`] | the fully sampled centre; noise level and prewhitening |
 //! | [`coil_maps`], [`espirit`] | coil sensitivities from the calibration area |
+//! | [`epi`], [`ramp_sampling`] | echo-planar lines brought into agreement, samples on gradient ramps regridded |
 //! | [`zero_filled`], [`sense`] | images from k-space |
 //! | [`mod@reconstruct`] | [`Method`], [`Reconstructor`] and the one entry point |
 //! | [`simulate`] | tissues, signal equations, head phantom, acquisition: the way back |
 
 pub mod calibration;
 pub mod coil_maps;
+pub mod epi;
 mod error;
 pub mod espirit;
 pub mod fft;
@@ -24,6 +26,7 @@ mod local_prior;
 pub mod nlinv;
 pub mod operator;
 pub mod proximal;
+pub mod ramp_sampling;
 pub mod reconstruct;
 pub mod sampling;
 pub mod sense;

@@ -2,6 +2,7 @@
 
 use num_complex::Complex32;
 
+use super::EpiInfo;
 use crate::{KSpace, Zyx};
 
 /// Raw data of one image.
@@ -11,8 +12,34 @@ pub struct Frame {
     pub index: usize,
     /// The samples.
     pub data: FrameData,
+    /// Echo-planar facts, where lines ran both ways or were sampled on ramps.
+    pub epi: Option<EpiInfo>,
+    /// Lines of a separate reference scan for parallel imaging, if there is one.
+    pub calibration: Option<Box<Calibration>>,
     /// What a user should know of this frame: each one sentence.
     pub warnings: Vec<String>,
+}
+
+impl Frame {
+    /// A frame of samples alone.
+    pub fn new(index: usize, data: FrameData) -> Self {
+        Self {
+            index,
+            data,
+            epi: None,
+            calibration: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Lines of a separate reference scan: another echo time or flip angle than the frame's own, so never mixed with them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// Samples on the grid of the frame.
+    pub data: FrameData,
+    /// Echo-planar facts of the reference lines.
+    pub epi: Option<EpiInfo>,
 }
 
 /// The samples, by how they lie in k-space.

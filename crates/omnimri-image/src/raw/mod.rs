@@ -15,11 +15,14 @@
 //! | `array`, `axes`, `mask` | frames cut out of an array whose axes are named |
 //! | [`trajectory`] | samples and coordinates in two files |
 //! | `hdf5`, `hdf5_types`, `heap`, `strided`, `blocks` | blocks of values from files |
+//! | [`epi_info`] | [`EpiInfo`]: what echo-planar frames need beside their samples |
+//! | [`twix`] | Siemens TWIX |
 
 mod array;
 mod axes;
 mod blocks;
 pub mod cfl;
+pub mod epi_info;
 mod fastmri;
 pub mod frame;
 mod hdf5;
@@ -34,14 +37,17 @@ mod numpy;
 pub mod open;
 mod strided;
 pub mod trajectory;
+pub mod twix;
 
 use std::fmt::Debug;
 
 pub use cfl::write_cfl;
-pub use frame::{Frame, FrameData, KSpace3, NonCartesian};
+pub use epi_info::{EpiInfo, EpiNavigator, RampSampling, RampShape};
+pub use frame::{Calibration, Frame, FrameData, KSpace3, NonCartesian};
 pub use header::{FrameLabel, NoiseScan, RawHeader, SlicePosition};
 pub use open::open_raw;
 pub use trajectory::noncartesian_from_npy;
+pub use twix::{looks_like_twix, read_twix};
 
 use crate::{Error, Result};
 

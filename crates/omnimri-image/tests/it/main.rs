@@ -17,3 +17,6 @@ mod raw_arrays;
 mod raw_damaged;
 mod raw_hdf5;
 mod support;
+mod twix;
+mod twix_damaged;
+mod twix_files;
