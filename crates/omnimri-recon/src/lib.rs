@@ -11,6 +11,7 @@
 //! | [`calibration`] | the fully sampled centre; noise level and prewhitening |
 //! | [`coil_maps`], [`espirit`] | coil sensitivities from the calibration area |
 //! | [`zero_filled`], [`sense`] | images from k-space |
+//! | [`mod@grappa`] | missing samples from their measured neighbours |
 //! | [`mod@reconstruct`] | [`Method`], [`Reconstructor`] and the one entry point |
 //! | [`simulate`] | tissues, signal equations, head phantom, acquisition: the way back |
 
@@ -19,6 +20,7 @@ pub mod coil_maps;
 mod error;
 pub mod espirit;
 pub mod fft;
+pub mod grappa;
 mod linalg;
 pub mod operator;
 pub mod reconstruct;
