@@ -10,7 +10,7 @@ use crate::linalg::cholesky;
 
 /// Parts of the energy spectrum that the calibration windows are weighted by: 0 would let the centre of k-space decide
 /// everything, 1 would give the noise of the periphery as much say as the signal.
-const WEIGHT_EXPONENT: f64 = 0.35;
+const WEIGHT_EXPONENT: f64 = 0.4;
 
 /// Products of every pair of calibration rows, summed along the readout.
 ///

@@ -67,8 +67,9 @@ impl Groups {
 
 /// Groups of a scan of whole rows, calibrated on `n_calibration` rows.
 ///
-/// A kernel takes the nearest measured rows as long as windows of that height fit often enough into the calibration area:
-/// thrice, and three times a row from the third row on; a taller kernel would learn the calibration area by heart.
+/// A kernel takes the nearest measured rows as long as windows of its height fit often enough into the calibration area: a
+/// taller kernel would learn the area by heart and be worse than a zero. Two rows may span half of the area, more rows as
+/// much as leaves four windows a row; a kernel with rows on one side only, which extrapolates, reaches a quarter.
 pub(super) fn find_lines(
     scan: &KSpace,
     n_calibration: usize,
@@ -78,7 +79,8 @@ pub(super) fn find_lines(
 ) -> Groups {
     let measured: Vec<bool> = scan.mask.chunks(scan.n_x).map(|row| row[0]).collect();
     let reach = n_calibration.saturating_sub(1);
-    let least = (n_calibration / 3).clamp(1, 3);
+    let tallest = (n_calibration / 2).max(3);
+    let one_sided = ((n_calibration + 1) / 4).max(1);
     let mut windows: Vec<Vec<isize>> = Vec::new();
     let mut found: BTreeMap<(usize, i8), Vec<(usize, Range<usize>)>> = BTreeMap::new();
     for y in (0..scan.n_y).filter(|&y| !measured[y]) {
@@ -91,14 +93,19 @@ pub(super) fn find_lines(
         for d in near {
             let n = rows.len();
             let span = (high.max(d) - low.min(d)).unsigned_abs() + 1;
-            let needed = if n <= 2 { least } else { 3 * n };
-            if n > max_lines || n_calibration < span + needed - 1 {
+            let fits = if n <= 2 {
+                span <= tallest
+            } else {
+                n_calibration >= span + 4 * n - 1
+            };
+            if n > max_lines || !fits {
                 continue;
             }
             (low, high) = (low.min(d), high.max(d));
             rows.push(d);
         }
-        if rows.len() == 1 {
+        let nearest = rows.get(1).map_or(usize::MAX, |d| d.unsigned_abs());
+        if rows.len() == 1 || (low == 0 || high == 0) && nearest > one_sided {
             continue;
         }
         rows.sort_unstable();

