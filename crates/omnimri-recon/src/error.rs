@@ -73,6 +73,18 @@ pub enum Error {
         /// Noise samples a coil.
         n_samples: usize,
     },
+    /// A sampling pattern that a step cannot work on.
+    #[error("{step}: expected {expected}, found {found}; {hint}")]
+    Pattern {
+        /// Which step.
+        step: &'static str,
+        /// The pattern it takes.
+        expected: &'static str,
+        /// The pattern found.
+        found: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// A name that is no method.
     #[error(
         "method: expected auto, zero-filled, sense, grappa, l1-wavelet, tv or omnimri, found `{found}`"

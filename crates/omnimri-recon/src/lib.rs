@@ -9,24 +9,37 @@
 //! | [`operator`] | [`LinearOperator`], composition, [`CartesianSenseOp`] |
 //! | [`sampling`] | which samples a scan measures |
 //! | [`calibration`] | the fully sampled centre; noise level and prewhitening |
+//! | [`matrix`], [`window`] | crop and zero-fill to another matrix; k-space windows |
+//! | [`compression`] | fewer, virtual coils |
 //! | [`coil_maps`], [`espirit`] | coil sensitivities from the calibration area |
 //! | [`epi`], [`ramp_sampling`] | echo-planar lines brought into agreement, samples on gradient ramps regridded |
 //! | [`zero_filled`], [`sense`] | images from k-space |
+//! | [`mod@grappa`] | missing samples from their measured neighbours |
+//! | [`partial_fourier`] | the side of k-space that was not measured |
+//! | [`mod@low_rank`] | dynamic series |
+//! | [`volume`] | 3D scans, slice by slice |
+//! | [`uncertainty`] | noise maps and g-factors |
 //! | [`mod@reconstruct`] | [`Method`], [`Reconstructor`] and the one entry point |
 //! | [`simulate`] | tissues, signal equations, head phantom, acquisition: the way back |
 
 pub mod calibration;
 pub mod coil_maps;
 pub mod epi;
+pub mod compression;
 mod error;
 pub mod espirit;
 pub mod fft;
+pub mod grappa;
 mod linalg;
 mod local_prior;
 pub mod nlinv;
 pub mod operator;
 pub mod proximal;
 pub mod ramp_sampling;
+//LR
+pub mod matrix;
+pub mod operator;
+pub mod partial_fourier;
 pub mod reconstruct;
 pub mod sampling;
 pub mod sense;
@@ -34,6 +47,9 @@ pub mod simulate;
 pub mod sparse;
 mod total_variation;
 pub mod wavelet;
+//UN
+pub mod volume;
+pub mod window;
 pub mod zero_filled;
 
 pub use coil_maps::CoilMaps;

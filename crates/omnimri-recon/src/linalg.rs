@@ -56,6 +56,35 @@ impl Lower {
         }
         Self { n, entries: out }
     }
+
+    /// Solves `L L^H x = b` in place for several right-hand sides, `[n][n_rhs]`.
+    pub fn solve(&self, rhs: &mut [Complex64], n_rhs: usize) {
+        let n = self.n;
+        for row in 0..n {
+            let (done, rest) = rhs.split_at_mut(row * n_rhs);
+            let own = &mut rest[..n_rhs];
+            for (k, x) in done.chunks(n_rhs).enumerate() {
+                let l = self.entries[row * n + k];
+                for (v, x) in own.iter_mut().zip(x) {
+                    *v -= l * x;
+                }
+            }
+            let pivot = self.entries[row * n + row].re;
+            own.iter_mut().for_each(|v| *v /= pivot);
+        }
+        for row in (0..n).rev() {
+            let (before, rest) = rhs.split_at_mut(row * n_rhs);
+            let own = &mut rest[..n_rhs];
+            let pivot = self.entries[row * n + row].re;
+            own.iter_mut().for_each(|v| *v /= pivot);
+            for (k, x) in before.chunks_mut(n_rhs).enumerate() {
+                let l = self.entries[row * n + k].conj();
+                for (x, v) in x.iter_mut().zip(own.iter()) {
+                    *x -= l * v;
+                }
+            }
+        }
+    }
 }
 
 /// `L` with `A = L L^H` for a Hermitian positive definite `[n][n]`, else `None`.
@@ -382,6 +411,19 @@ mod tests {
                 assert!((unit - f64::from(u8::from(i == j))).norm() < 1e-12);
             }
         }
+        let expected: Vec<Complex64> = (0..10)
+            .map(|i| Complex64::new(f64::from(i), 3.0 - f64::from(i)))
+            .collect();
+        let mut x: Vec<Complex64> = (0..10)
+            .map(|i| {
+                let (row, column) = (i / 2, i % 2);
+                (0..5)
+                    .map(|k| a[row * 5 + k] * expected[k * 2 + column])
+                    .sum()
+            })
+            .collect();
+        l.solve(&mut x, 2);
+        assert!(x.iter().zip(&expected).all(|(x, e)| (x - e).norm() < 1e-9));
         assert!(cholesky(&gram(5, 2, 1), 5).is_none());
     }
 }
