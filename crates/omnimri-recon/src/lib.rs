@@ -20,6 +20,7 @@ mod error;
 pub mod espirit;
 pub mod fft;
 mod linalg;
+pub mod nufft;
 pub mod operator;
 pub mod reconstruct;
 pub mod sampling;
