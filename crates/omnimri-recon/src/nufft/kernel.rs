@@ -25,7 +25,7 @@ impl Kernel {
         let decay = PI * (1.0 - 1.0 / oversampling).sqrt();
         // On a tight grid the image's edge is scaled up most, and single-precision rounding with it: one tap fewer is more exact.
         let margin = usize::from(oversampling >= 1.4);
-        let width = ((-tolerance.ln() / decay).round() as usize + margin).clamp(3, MAX_WIDTH);
+        let width = ((-tolerance.ln() / decay).ceil() as usize + margin).clamp(3, MAX_WIDTH);
         // Near the largest value whose transform still ends before the first alias.
         let beta = 0.97 * PI * width as f64 * (1.0 - 0.5 / oversampling);
         let degree = width + 3;
