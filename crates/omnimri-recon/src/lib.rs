@@ -16,16 +16,21 @@
 
 pub mod calibration;
 pub mod coil_maps;
+pub mod delays;
+pub mod density;
 mod error;
 pub mod espirit;
 pub mod fft;
 mod linalg;
+pub mod noncartesian;
+mod noncartesian_check;
 pub mod nufft;
 pub mod operator;
 pub mod reconstruct;
 pub mod sampling;
 pub mod sense;
 pub mod simulate;
+pub mod total_variation;
 pub mod zero_filled;
 
 pub use coil_maps::CoilMaps;

@@ -100,6 +100,11 @@ impl Gridder {
         self.points.len()
     }
 
+    /// Integral of the kernel along one axis, in grid samples.
+    pub fn kernel_integral(&self) -> f64 {
+        self.kernel.transform(0.0)
+    }
+
     /// Taps stored for a kernel: a multiple of the vector length.
     fn lanes(&self) -> usize {
         self.kernel.width.next_multiple_of(8)

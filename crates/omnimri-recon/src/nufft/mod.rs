@@ -218,6 +218,13 @@ impl Nufft {
         out
     }
 
+    /// Integral of the kernel over the grid, in grid samples: the density that one sample a grid sample makes.
+    pub(crate) fn kernel_volume(&self) -> f32 {
+        let axes = if self.size().z == 1 { 2 } else { 3 };
+        // The density kernel is the kernel convolved with itself.
+        self.gridder.kernel_integral().powi(2 * axes) as f32
+    }
+
     fn deapodise(&self, image: &mut [Complex32]) {
         let [dx, dy, dz] = &self.deapodisation;
         image
