@@ -23,6 +23,21 @@ use crate::{Error, Result};
 /// The proximal map of a prior, in place on an image `[y][x]`: the minimum of `0.5 |u - image|^2 + strength prior(u)`.
 pub type Prox<'a> = dyn Fn(&mut [Complex32], f32) + 'a;
 
+/// Most applications of the normal operator unless told otherwise.
+const DEFAULT_ITERATIONS: usize = 130;
+/// Conjugate gradients before a prior or a weight is looked at.
+const START_ITERATIONS: usize = 10;
+/// Conjugate gradients between two looks at the prior, the first application of the normal operator counted.
+const INNER_ITERATIONS: usize = 10;
+/// Weight that holds image and prior together; the normal operator is one in the mean.
+const PENALTY: f32 = 0.5;
+/// Over-relaxation (Boyd et al., section 3.4.3).
+const RELAXATION: f32 = 1.6;
+/// Relative change of the image at which to stop.
+const SETTLED: f64 = 3e-4;
+/// Weight of a prior over the noise of the adjoint: small enough to leave detail, as priors also hold back undersampling artefacts.
+const PRIOR_OVER_NOISE: f32 = 0.3;
+
 /// How to make the image.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
@@ -365,7 +380,7 @@ impl Problem {
         // Standard deviation of the noise in `rhs`.
         let noise = (out.noise_variance as f32 * self.scale).sqrt();
         let limit = if options.max_iterations == 0 {
-            80
+            DEFAULT_ITERATIONS
         } else {
             options.max_iterations
         };
@@ -385,25 +400,19 @@ impl Problem {
                 return;
             }
         };
-        let lambda = options.lambda.unwrap_or(
-            std::env::var("LAM")
-                .ok()
-                .and_then(|v| v.parse().ok())
-                .unwrap_or(1.0)
-                * noise,
-        );
+        let lambda = options.lambda.unwrap_or(PRIOR_OVER_NOISE * noise);
         out.lambda = Some(lambda);
         let (image, iterations) = self.split(&rhs, prox, lambda, limit);
         out.image = image;
         out.iterations = iterations;
     }
 
-    /// Noise over signal energy a pixel.
+    /// Noise over signal energy a pixel, the latter from a few iterations.
     fn tikhonov(&self, rhs: &[Complex32], noise: f32) -> f32 {
-        let energy: f64 = rhs.iter().map(|v| f64::from(v.norm_sqr())).sum();
+        let start = conjugate_gradient(|u| self.normal(u), rhs, 0.0, START_ITERATIONS, 1e-3);
+        let energy: f64 = start.x.iter().map(|v| f64::from(v.norm_sqr())).sum();
         let n_support = self.maps.support.iter().filter(|s| **s).count().max(1) as f64;
-        let noise = f64::from(noise * noise);
-        (noise / (energy / n_support - noise).max(0.01 * energy / n_support)).clamp(1e-6, 0.3)
+        (f64::from(noise * noise) * n_support / energy.max(f64::MIN_POSITIVE)).clamp(1e-6, 0.3)
             as f32
     }
 
@@ -415,35 +424,46 @@ impl Problem {
         lambda: f32,
         limit: usize,
     ) -> (Vec<Complex32>, usize) {
-        // Applications of the normal operator a step.
-        const INNER: usize = 5;
-        let rho: f32 = std::env::var("RHO")
-            .ok()
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(0.1);
-        let start = conjugate_gradient(|u| self.normal(u), rhs, 0.01, 10, 1e-3);
+        let start = conjugate_gradient(|u| self.normal(u), rhs, 0.01, START_ITERATIONS, 1e-3);
         let (mut x, mut used) = (start.x, start.iterations);
         let mut z = x.clone();
-        prox(&mut z, lambda / rho);
+        prox(&mut z, lambda / PENALTY);
         let mut dual: Vec<Complex32> = x.iter().zip(&z).map(|(x, z)| x - z).collect();
-        while used + INNER <= limit {
-            // (N + rho) dx = rhs - N x - rho (x - z + dual)
+        while used + INNER_ITERATIONS <= limit {
+            // (N + penalty) dx = rhs - N x - penalty (x - z + dual)
             let image = self.normal(&x);
             let residual: Vec<Complex32> = (0..x.len())
-                .map(|i| rhs[i] - image[i] - (x[i] - z[i] + dual[i]) * rho)
+                .map(|i| rhs[i] - image[i] - (x[i] - z[i] + dual[i]) * PENALTY)
                 .collect();
-            let step = conjugate_gradient(|u| self.normal(u), &residual, rho, INNER - 1, 1e-3);
+            let step = conjugate_gradient(
+                |u| self.normal(u),
+                &residual,
+                PENALTY,
+                INNER_ITERATIONS - 1,
+                1e-3,
+            );
             used += 1 + step.iterations;
             for (x, d) in x.iter_mut().zip(&step.x) {
                 *x += d;
             }
-            // Over-relaxed by 1.6.
-            let relaxed: Vec<Complex32> =
-                x.iter().zip(&z).map(|(x, z)| x * 1.6 - z * 0.6).collect();
-            z = relaxed.iter().zip(&dual).map(|(x, u)| x + u).collect();
-            prox(&mut z, lambda / rho);
-            for ((u, x), z) in dual.iter_mut().zip(&relaxed).zip(&z) {
+            let relaxed: Vec<Complex32> = x
+                .iter()
+                .zip(&z)
+                .map(|(x, z)| x * RELAXATION + z * (1.0 - RELAXATION))
+                .collect();
+            let mut next: Vec<Complex32> = relaxed.iter().zip(&dual).map(|(x, u)| x + u).collect();
+            prox(&mut next, lambda / PENALTY);
+            for ((u, x), z) in dual.iter_mut().zip(&relaxed).zip(&next) {
                 *u += x - z;
+            }
+            let energy = |v: &mut dyn Iterator<Item = Complex32>| {
+                v.map(|v| f64::from(v.norm_sqr())).sum::<f64>()
+            };
+            let change = energy(&mut z.iter().zip(&next).map(|(a, b)| a - b));
+            let whole = energy(&mut next.iter().copied());
+            z = next;
+            if change <= SETTLED * SETTLED * whole {
+                break;
             }
         }
         (z, used)
