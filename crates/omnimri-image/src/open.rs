@@ -73,13 +73,13 @@ pub enum InputKind {
     Dicom,
     /// A PNG or JPEG slice.
     Image,
-    /// K-space: a `.npy` or `.npz` array, ISMRMRD, fastMRI, MATLAB v7.3 or BART's `.cfl`.
+    /// K-space: a `.npy` or `.npz` array, ISMRMRD, fastMRI, MATLAB v7.3, Siemens TWIX or BART's `.cfl`.
     #[serde(rename = "kspace")]
     KSpace,
 }
 
 /// Kinds named in errors.
-const EXPECTED: &str = "NIfTI, DICOM, PNG, JPEG, or k-space (npy, npz, HDF5, cfl)";
+const EXPECTED: &str = "NIfTI, DICOM, PNG, JPEG, or k-space (npy, npz, HDF5, TWIX, cfl)";
 
 /// Tells the kind of a file or folder by its content.
 pub fn detect(path: &Path) -> Result<InputKind> {

@@ -41,6 +41,16 @@ pub enum Error {
         /// How many samples are not finite.
         found: usize,
     },
+    /// Sample positions that no scan has.
+    #[error(
+        "trajectory: expected finite positions in cycles per field of view, found {found}; {hint}"
+    )]
+    Trajectory {
+        /// What was found instead, in words.
+        found: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// Nothing was measured.
     #[error(
         "k-space: expected measured samples, found {found}; check the mask and the order of the axes"

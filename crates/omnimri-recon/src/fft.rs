@@ -17,7 +17,7 @@ const COLUMN_BLOCK: usize = 16;
 /// Plans are immutable and shared by everybody; the planner keeps those made before.
 static PLANNER: LazyLock<Mutex<FftPlanner<f32>>> = LazyLock::new(|| Mutex::new(FftPlanner::new()));
 
-fn plan(n: usize, direction: rustfft::FftDirection) -> Arc<dyn Fft<f32>> {
+pub(crate) fn plan(n: usize, direction: rustfft::FftDirection) -> Arc<dyn Fft<f32>> {
     PLANNER
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

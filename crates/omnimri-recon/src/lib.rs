@@ -24,31 +24,33 @@
 
 pub mod calibration;
 pub mod coil_maps;
-pub mod epi;
 pub mod compression;
+pub mod delays;
+pub mod density;
+pub mod epi;
 mod error;
 pub mod espirit;
 pub mod fft;
 pub mod grappa;
 mod linalg;
 mod local_prior;
-pub mod nlinv;
-pub mod operator;
-pub mod proximal;
-pub mod ramp_sampling;
-//LR
 pub mod matrix;
+pub mod nlinv;
+pub mod noncartesian;
+mod noncartesian_check;
+pub mod nufft;
 pub mod operator;
 pub mod partial_fourier;
+pub mod proximal;
+pub mod ramp_sampling;
 pub mod reconstruct;
 pub mod sampling;
 pub mod sense;
 pub mod simulate;
 pub mod sparse;
-mod total_variation;
-pub mod wavelet;
-//UN
+pub mod total_variation;
 pub mod volume;
+pub mod wavelet;
 pub mod window;
 pub mod zero_filled;
 

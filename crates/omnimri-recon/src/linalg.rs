@@ -18,25 +18,6 @@ impl Lower {
         Complex32::new(v.re as f32, v.im as f32)
     }
 
-    /// The solution of `L L^H x = b`.
-    pub fn solve(&self, b: &[Complex64]) -> Vec<Complex64> {
-        let n = self.n;
-        let mut x = b.to_vec();
-        for row in 0..n {
-            let (known, rest) = x.split_at_mut(row);
-            let entries = &self.entries[row * n..row * n + row];
-            let dot: Complex64 = entries.iter().zip(known).map(|(l, x)| l * *x).sum();
-            rest[0] = (rest[0] - dot) / self.entries[row * n + row];
-        }
-        for row in (0..n).rev() {
-            let (rest, known) = x.split_at_mut(row + 1);
-            let below = (row + 1..n).map(|k| self.entries[k * n + row].conj());
-            let dot: Complex64 = below.zip(known).map(|(l, x)| l * *x).sum();
-            rest[row] = (rest[row] - dot) / self.entries[row * n + row];
-        }
-        x
-    }
-
     /// The inverse; it is lower triangular too.
     pub fn inverse(&self) -> Self {
         let n = self.n;

@@ -8,7 +8,7 @@ pub fn fista(
     normal: impl Fn(&[Complex32]) -> Vec<Complex32>,
     rhs: &[Complex32],
     x: &mut [Complex32],
-    mut prox: impl FnMut(&mut [Complex32]),
+    prox: impl Fn(&mut [Complex32]),
     max_iterations: usize,
     tolerance: f64,
 ) -> usize {

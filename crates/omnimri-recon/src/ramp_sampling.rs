@@ -125,8 +125,8 @@ impl RampRegridder {
         let columns: Vec<Vec<Complex32>> = (0..n)
             .into_par_iter()
             .map(|s| {
-                let right: Vec<Complex64> = (0..m).map(|i| a[s * m + i].conj()).collect();
-                let x = lower.solve(&right);
+                let mut x: Vec<Complex64> = (0..m).map(|i| a[s * m + i].conj()).collect();
+                lower.solve(&mut x, 1);
                 (0..n as i64)
                     .map(|to| {
                         let k = to - (n / 2) as i64;

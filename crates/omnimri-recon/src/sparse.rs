@@ -32,6 +32,8 @@ const LAMBDA_OF_NOISE: f32 = 0.17;
 const LEAST_LAMBDA: f32 = 3e-4;
 /// Levels of the wavelet.
 const N_LEVELS: usize = 4;
+/// Dual iterations of a proximal step of total variation; each goes on from the last.
+const TV_ITERATIONS: usize = 5;
 
 /// In what an image is sparse.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -122,7 +124,7 @@ pub fn solve(
     let mut image = vec![Complex32::default(); n_y * n_x];
     let mut weight = vec![1.0f32; n_y * n_x];
     let mut factor = vec![Complex32::ONE; n_y * n_x];
-    let mut prox = Prox::new(options.sparsity, n_y, n_x);
+    let prox = Prox::new(options.sparsity, n_y, n_x);
     let mut iterations = 0;
     for round in 0..=options.rounds {
         let last = round == options.rounds;
@@ -186,28 +188,24 @@ impl Prox {
     fn new(sparsity: Sparsity, n_y: usize, n_x: usize) -> Self {
         match sparsity {
             Sparsity::Wavelet => Self::Wavelet(Wavelet::new(n_y, n_x, Family::Haar, N_LEVELS)),
-            Sparsity::TotalVariation => {
-                let one = TotalVariation::new(n_y, n_x);
-                Self::TotalVariation(Box::new([one.clone(), one]))
-            }
+            Sparsity::TotalVariation => Self::TotalVariation(Box::new(
+                [(); 2].map(|()| TotalVariation::new(n_y, n_x, TV_ITERATIONS)),
+            )),
         }
     }
 
-    fn apply(&mut self, z: &mut [Complex32], real: f32, imaginary: f32) {
+    fn apply(&self, z: &mut [Complex32], real: f32, imaginary: f32) {
         match self {
             // Magnitudes together where no phase is known.
             Self::Wavelet(w) if real == imaginary => w.shrink(z, real),
             Self::Wavelet(w) => w.shrink_parts(z, real, imaginary),
             Self::TotalVariation(parts) => {
-                let [of_re, of_im] = parts.as_mut();
-                let mut re: Vec<f32> = z.iter().map(|v| v.re).collect();
-                let mut im: Vec<f32> = z.iter().map(|v| v.im).collect();
-                rayon::join(
-                    || of_re.prox(&mut re, real),
-                    || of_im.prox(&mut im, imaginary),
-                );
+                let mut re: Vec<Complex32> = z.iter().map(|v| v.re.into()).collect();
+                let mut im: Vec<Complex32> = z.iter().map(|v| v.im.into()).collect();
+                parts[0].prox(&mut re, real);
+                parts[1].prox(&mut im, imaginary);
                 for (v, (re, im)) in z.iter_mut().zip(re.iter().zip(&im)) {
-                    *v = Complex32::new(*re, *im);
+                    *v = Complex32::new(re.re, im.re);
                 }
             }
         }

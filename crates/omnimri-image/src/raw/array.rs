@@ -120,6 +120,8 @@ impl FrameSource for ArraySource {
             index,
             data,
             warnings,
+            calibration: None,
+            epi: None,
         })
     }
 }

@@ -215,6 +215,8 @@ impl FrameSource for Source {
             index,
             data,
             warnings,
+            calibration: None,
+            epi: None,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::hdf5::{self, Hdf5};
 use super::numpy::{self, ZIP_MAGIC};
+use super::twix::{looks_like_twix, read_twix};
 use super::{RawScan, cfl, fastmri, ismrmrd, matlab, trajectory};
 use crate::npy::MAGIC as NPY_MAGIC;
 use crate::npy::shape_text;
@@ -18,6 +19,7 @@ pub(crate) enum RawFormat {
     Npz,
     Npy,
     Cfl,
+    Twix,
 }
 
 /// Format from the first kibibytes of a file and, for BART's pairs, from its name; `None` if it is none of them.
@@ -27,11 +29,14 @@ pub(crate) fn raw_format(path: &Path, start: &[u8]) -> Option<RawFormat> {
         s if s.starts_with(ZIP_MAGIC) => Some(RawFormat::Npz),
         s if s.starts_with(NPY_MAGIC) => Some(RawFormat::Npy),
         _ if cfl::is_cfl(path) => Some(RawFormat::Cfl),
+        s if looks_like_twix(s, std::fs::metadata(path).map_or(0, |m| m.len())) => {
+            Some(RawFormat::Twix)
+        }
         _ => None,
     }
 }
 
-/// Opens raw data: ISMRMRD, fastMRI and MATLAB v7.3 (all HDF5), BART's `.cfl`, `.npz` and `.npy`.
+/// Opens raw data: ISMRMRD, fastMRI and MATLAB v7.3 (all HDF5), Siemens TWIX, BART's `.cfl`, `.npz` and `.npy`.
 ///
 /// The header is read at once, samples a frame at a time. Axes of plain arrays are named by
 /// [`KSpaceOptions::axes`](crate::KSpaceOptions::axes); [`RawOptions`](crate::RawOptions) picks one of several arrays and names
@@ -65,9 +70,10 @@ pub fn open_raw(path: &Path, options: &OpenOptions) -> Result<RawScan> {
         Some(RawFormat::Npz) => numpy::open_npz(path, options),
         Some(RawFormat::Npy) => numpy::open_npy(path, options),
         Some(RawFormat::Cfl) => cfl::open(path, options),
+        Some(RawFormat::Twix) => read_twix(path, options),
         None => Err(Error::UnknownFormat {
             path: path.into(),
-            expected: "raw data: ISMRMRD, fastMRI or MATLAB v7.3 (HDF5), cfl, npz or npy",
+            expected: "raw data: ISMRMRD, fastMRI or MATLAB v7.3 (HDF5), Siemens TWIX, cfl, npz or npy",
             found: start[..start.len().min(8)].escape_ascii().to_string(),
             hint: "is the file whole, and of one of these kinds?",
         }),

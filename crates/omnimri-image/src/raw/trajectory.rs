@@ -328,6 +328,8 @@ impl FrameSource for Source {
             index,
             data,
             warnings: Vec::new(),
+            calibration: None,
+            epi: None,
         })
     }
 }

@@ -169,6 +169,8 @@ impl FrameSource for Source {
             index,
             data,
             warnings,
+            calibration: None,
+            epi: None,
         })
     }
 }
