@@ -29,7 +29,7 @@ pub mod espirit;
 pub mod fft;
 pub mod grappa;
 mod linalg;
-//LR
+pub mod low_rank;
 pub mod matrix;
 pub mod operator;
 pub mod partial_fourier;
@@ -37,7 +37,7 @@ pub mod reconstruct;
 pub mod sampling;
 pub mod sense;
 pub mod simulate;
-//UN
+pub mod uncertainty;
 pub mod volume;
 pub mod window;
 pub mod zero_filled;
