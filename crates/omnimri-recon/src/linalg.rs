@@ -68,15 +68,27 @@ impl Lower {
     }
 }
 
+/// `sum a conj(b)` as four independent sums, so that additions need not wait for each other.
+fn dot_conj(a: &[Complex64], b: &[Complex64]) -> Complex64 {
+    let mut sums = [Complex64::ZERO; 4];
+    let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest = a4.remainder().iter().zip(b4.remainder());
+    let rest: Complex64 = rest.map(|(a, b)| a * b.conj()).sum();
+    for (a, b) in a4.zip(b4) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b.conj();
+        }
+    }
+    sums.iter().sum::<Complex64>() + rest
+}
+
 /// `L` with `A = L L^H` for a Hermitian positive definite `[n][n]`, else `None`.
 pub(crate) fn cholesky(a: &[Complex64], n: usize) -> Option<Lower> {
     let mut l = vec![Complex64::default(); n * n];
     let floor = 1e-12 * (0..n).map(|i| a[i * n + i].re).fold(0.0, f64::max);
     for row in 0..n {
         for column in 0..=row {
-            let dot: Complex64 = (0..column)
-                .map(|k| l[row * n + k] * l[column * n + k].conj())
-                .sum();
+            let dot = dot_conj(&l[row * n..][..column], &l[column * n..][..column]);
             let rest = a[row * n + column] - dot;
             l[row * n + column] = if row == column {
                 if rest.re.is_nan() || rest.re <= floor {

@@ -118,7 +118,8 @@ pub fn validate_volume(kspace: &KSpace3) -> Result<()> {
 /// # Shapes
 /// - `mask`: `[z][y][x]`
 pub fn fully_sampled_axis(mask: &[bool], size: Zyx<usize>) -> Option<VolumeAxis> {
-    if mask.is_empty() || mask.len() != size.z * size.y * size.x {
+    let n = size.z.checked_mul(size.y)?.checked_mul(size.x)?;
+    if n == 0 || mask.len() != n {
         return None;
     }
     [VolumeAxis::X, VolumeAxis::Y, VolumeAxis::Z]

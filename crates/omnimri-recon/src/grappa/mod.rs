@@ -17,13 +17,17 @@ use rayon::prelude::*;
 
 use crate::calibration::{CalibrationArea, MIN_CALIBRATION, noise_variance, validate};
 use crate::{Error, Result};
-use moments::{Covariance, RowPairs};
+use moments::RowPairs;
 use pattern::{Group, Sources, find_lines, find_points, is_lines};
 
 /// Rows of the calibration area that are used; more say little new.
 const MAX_ROWS: usize = 32;
 /// Columns of the calibration area that are used.
 const MAX_COLUMNS: usize = 256;
+/// Coils times samples along the readout of a kernel; it bounds the memory of the moments.
+const MAX_WIDTH: usize = 256;
+/// Most coils: with more, kernels would be a single sample wide and still too large.
+const MAX_COILS: usize = 128;
 /// Shells of the energy profile.
 const N_SHELLS: usize = 24;
 
@@ -71,7 +75,8 @@ pub struct GrappaReport {
 
 /// Fills missing samples with kernels calibrated on the scan's own fully sampled centre.
 ///
-/// The returned mask is true where samples were measured or filled.
+/// Kernels of many coils are made smaller, to 256 values a line; compress more than about 32 coils first. The returned mask
+/// is true where samples were measured or filled.
 ///
 /// # Errors
 /// What [`validate`] finds; [`Error::NoCalibration`] without a fully sampled centre (see [`grappa_calibrated`] for a separate
@@ -101,6 +106,15 @@ pub fn grappa_calibrated(
             hint: "calibrate on a scan of the same coils",
         });
     }
+    if kspace.n_coils > MAX_COILS {
+        return Err(Error::OutOfRange {
+            what: "coils for GRAPPA",
+            min: 1.0,
+            max: MAX_COILS as f64,
+            found: kspace.n_coils as f64,
+            hint: "compress the coils first",
+        });
+    }
     let noise = options
         .noise_variance
         .unwrap_or_else(|| noise_variance(kspace));
@@ -118,14 +132,20 @@ pub fn grappa_calibrated(
     let profile = Profile::new(&scan, noise, options.lambda);
     let lines = is_lines(&scan).is_some();
     let groups = if lines {
-        let width = odd_at_most(options.kernel_read, area.x.len() / 2);
+        let most = (MAX_WIDTH / scan.n_coils).min(area.x.len() / 2);
+        let width = odd_at_most(options.kernel_read, most);
         find_lines(&scan, area.y.len(), width, options.max_lines, |y, x| {
             profile.level(y, x)
         })
     } else {
-        let half = |n: usize| (n.saturating_sub(2) / 2).clamp(1, 3);
+        let half = |n: usize| {
+            let most = (MAX_WIDTH / scan.n_coils).saturating_sub(1) / 2;
+            (n.saturating_sub(2) / 2).min(most).clamp(1, 3)
+        };
         let (half_y, half_x) = (half(area.y.len()), half(area.x.len()));
-        find_points(&scan, half_y, half_x, options.max_points, |y, x| {
+        let most = (MAX_WIDTH / scan.n_coils).max(2);
+        let max_points = options.max_points.min(most);
+        find_points(&scan, half_y, half_x, max_points, |y, x| {
             profile.level(y, x)
         })
     };
@@ -353,28 +373,24 @@ fn fill(
         groups.width,
         &groups.row_differences(),
     );
-    let covariances: Vec<Covariance> = groups
-        .rows
-        .par_iter()
-        .map(|rows| pairs.covariance(rows))
-        .collect();
     let pad = groups.width / 2;
     let padded = pad_columns(scan, pad);
-    // Groups share nothing, and each writes its own samples: the order of the threads does not matter.
-    let values: Vec<Vec<Complex32>> = groups
-        .groups
+    let same_window: Vec<&[Group]> = groups.groups.chunk_by(|a, b| a.rows == b.rows).collect();
+    // Groups share nothing, and each writes its own samples: the order of the threads does not matter. A window's covariance
+    // lives as long as its groups are worked on.
+    let values: Vec<Vec<Vec<Complex32>>> = same_window
         .par_iter()
-        .map(|group| {
-            let rows = &groups.rows[group.rows];
+        .map(|same| {
+            let rows = &groups.rows[same[0].rows];
             let zero = rows.iter().position(|r| *r == 0).unwrap_or(0);
-            let weights = covariances[group.rows].solve(
-                &group.sources,
-                (zero, pad),
+            let covariance = pairs.covariance(rows);
+            let of_group = |group: &Group| {
+                let noise_to_signal = profile.noise_to_signal(group.level);
                 // The calibration scan's own noise is taken to be that of the scan.
-                noise,
-                profile.noise_to_signal(group.level),
-            );
-            apply(scan, &padded, pad, rows, group, &weights)
+                let weights = covariance.solve(&group.sources, (zero, pad), noise, noise_to_signal);
+                apply(scan, &padded, pad, rows, group, &weights)
+            };
+            same.par_iter().map(of_group).collect()
         })
         .collect();
     let mut out = scan.clone();
@@ -386,7 +402,7 @@ fn fill(
             }
         }
     }
-    for (group, values) in groups.groups.iter().zip(&values) {
+    for (group, values) in groups.groups.iter().zip(values.iter().flatten()) {
         let mut at = 0;
         for (y, columns) in &group.targets {
             for coil in 0..scan.n_coils {

@@ -177,34 +177,51 @@ fn weights(energy: &[f64]) -> Vec<f64> {
 /// `a b^H` of two matrices of rows of length `n_x`.
 fn products(a: &(Vec<f32>, Vec<f32>), b: &(Vec<f32>, Vec<f32>), n_x: usize) -> Vec<Complex32> {
     let n = a.0.len() / n_x;
+    let row = |i: usize| i * n_x..(i + 1) * n_x;
     let mut out = Vec::with_capacity(n * n);
-    for (ar, ai) in a.0.chunks(n_x).zip(a.1.chunks(n_x)) {
-        for (br, bi) in b.0.chunks(n_x).zip(b.1.chunks(n_x)) {
-            out.push(dot(ar, ai, br, bi));
+    for i in 0..n {
+        let a_row = (&a.0[row(i)], &a.1[row(i)]);
+        let mut j = 0;
+        while j < n {
+            // Two rows at a time share the loads of `a`; an odd last row goes with itself.
+            let k = (j + 1).min(n - 1);
+            let pair = dots(
+                a_row,
+                [(&b.0[row(j)], &b.1[row(j)]), (&b.0[row(k)], &b.1[row(k)])],
+            );
+            out.extend_from_slice(&pair[..1 + k - j]);
+            j += 2;
         }
     }
     out
 }
 
-/// `sum a conj(b)` in a fixed order of eight partial sums.
-fn dot(ar: &[f32], ai: &[f32], br: &[f32], bi: &[f32]) -> Complex32 {
+/// Real and imaginary parts of a row.
+type Parts<'a> = (&'a [f32], &'a [f32]);
+
+/// `sum a conj(b)` for two `b`, each in a fixed order of eight partial sums.
+fn dots((ar, ai): Parts<'_>, b: [Parts<'_>; 2]) -> [Complex32; 2] {
     const LANES: usize = 8;
     let n = ar.len();
-    let (mut re, mut im) = ([0.0f32; LANES], [0.0f32; LANES]);
+    let mut sums = [[[0.0f32; LANES]; 2]; 2];
     let whole = n - n % LANES;
     for i in (0..whole).step_by(LANES) {
         let (ar, ai) = (&ar[i..i + LANES], &ai[i..i + LANES]);
-        let (br, bi) = (&br[i..i + LANES], &bi[i..i + LANES]);
-        for k in 0..LANES {
-            re[k] += ar[k] * br[k] + ai[k] * bi[k];
-            im[k] += ai[k] * br[k] - ar[k] * bi[k];
+        for ([re, im], (br, bi)) in sums.iter_mut().zip(b) {
+            let (br, bi) = (&br[i..i + LANES], &bi[i..i + LANES]);
+            for k in 0..LANES {
+                re[k] += ar[k] * br[k] + ai[k] * bi[k];
+                im[k] += ai[k] * br[k] - ar[k] * bi[k];
+            }
         }
     }
     for i in whole..n {
-        re[0] += ar[i] * br[i] + ai[i] * bi[i];
-        im[0] += ai[i] * br[i] - ar[i] * bi[i];
+        for ([re, im], (br, bi)) in sums.iter_mut().zip(b) {
+            re[0] += ar[i] * br[i] + ai[i] * bi[i];
+            im[0] += ai[i] * br[i] - ar[i] * bi[i];
+        }
     }
-    Complex32::new(re.iter().sum(), im.iter().sum())
+    sums.map(|[re, im]| Complex32::new(re.iter().sum(), im.iter().sum()))
 }
 
 /// Covariance of all positions of a window, `[(row, dx, coil)]` squared.
