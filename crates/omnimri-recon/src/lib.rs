@@ -19,6 +19,10 @@
 //! | [`mod@low_rank`] | dynamic series |
 //! | [`volume`] | 3D scans, slice by slice |
 //! | [`uncertainty`] | noise maps and g-factors |
+//! | [`nlinv`] | coil sensitivities and image together, from all samples |
+//! | [`sparse`], [`wavelet`], [`total_variation`], [`proximal`] | compressed sensing |
+//! | [`nufft`], [`density`], [`delays`], [`noncartesian`] | samples along a trajectory |
+//! | [`frame`] | a frame of a raw data file to its image on the reconstruction matrix |
 //! | [`mod@reconstruct`] | [`Method`], [`Reconstructor`] and the one entry point |
 //! | [`simulate`] | tissues, signal equations, head phantom, acquisition: the way back |
 
@@ -31,6 +35,7 @@ pub mod epi;
 mod error;
 pub mod espirit;
 pub mod fft;
+pub mod frame;
 pub mod grappa;
 mod linalg;
 mod local_prior;

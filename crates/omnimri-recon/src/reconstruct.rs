@@ -7,8 +7,10 @@ use omnimri_image::KSpace;
 
 use crate::calibration::{Whitening, validate};
 use crate::coil_maps::strongest_combination;
-use crate::sense::{SenseOptions, SenseSetup, sense};
-use crate::sparse::{SparseOptions, Sparsity, sparse};
+use crate::grappa::{GrappaOptions, grappa_calibrated};
+use crate::matrix::resize_kspace;
+use crate::sense::{SenseOptions, SenseSetup, estimate_maps, sense_with_maps};
+use crate::sparse::{SparseOptions, Sparsity, joint_maps, sparse_with_maps};
 use crate::zero_filled::{coil_images, root_sum_of_squares};
 use crate::{Error, Result};
 
@@ -23,6 +25,8 @@ pub enum Method {
     ZeroFilled,
     /// SENSE by conjugate gradients, maps by ESPIRiT.
     Sense,
+    /// Missing samples from their measured neighbours.
+    Grappa,
     /// Compressed sensing with wavelets.
     L1Wavelet,
     /// Compressed sensing with total variation.
@@ -33,10 +37,11 @@ pub enum Method {
 
 impl Method {
     /// All methods, in the order the command line names them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Auto,
         Self::ZeroFilled,
         Self::Sense,
+        Self::Grappa,
         Self::L1Wavelet,
         Self::TotalVariation,
         Self::Omnimri,
@@ -48,6 +53,7 @@ impl Method {
             Self::Auto => "auto",
             Self::ZeroFilled => "zero-filled",
             Self::Sense => "sense",
+            Self::Grappa => "grappa",
             Self::L1Wavelet => "l1-wavelet",
             Self::TotalVariation => "tv",
             Self::Omnimri => "omnimri",
@@ -129,6 +135,8 @@ pub struct ReconOptions {
     pub max_iterations: Option<usize>,
     /// A noise scan `[coil][sample]`; coils are whitened by it before solving.
     pub noise: Option<Vec<Complex32>>,
+    /// Lines of a separate reference scan of the same coils and field of view, for maps and kernels.
+    pub calibration: Option<KSpace>,
 }
 
 /// Root sum of squares of the zero-filled coil images.
@@ -195,7 +203,7 @@ impl Solver {
     /// Whitens, estimates maps and solves: the complex image and all that led to it, in whitened units if there is a noise scan.
     ///
     /// # Errors
-    /// See [`sense`] and [`sparse`]; [`Error::Noise`] for a bad noise scan; [`Error::NeedsModel`] for a method that is none of
+    /// See [`sense_with_maps`] and [`sparse_with_maps`]; [`Error::Noise`] for a bad noise scan; [`Error::NeedsModel`] for a method that is none of
     /// the three.
     pub fn setup(&self, kspace: &KSpace) -> Result<(SenseSetup, Option<Whitening>)> {
         validate(kspace)?;
@@ -205,10 +213,31 @@ impl Solver {
         let whitening = Whitening::from_noise_scan(noise, kspace.n_coils)?;
         let mut white = kspace.clone();
         whitening.apply(&mut white.samples);
-        Ok((self.solve(&white)?, Some(whitening)))
+        let mut whole = self.clone();
+        if let Some(reference) = &mut whole.options.calibration {
+            whitening.apply(&mut reference.samples);
+        }
+        Ok((whole.solve(&white)?, Some(whitening)))
+    }
+
+    /// The scan that maps come from, on the matrix of `kspace`.
+    fn reference(&self, kspace: &KSpace) -> Result<Option<KSpace>> {
+        let Some(reference) = &self.options.calibration else {
+            return Ok(None);
+        };
+        if reference.n_coils != kspace.n_coils {
+            return Err(Error::Size {
+                what: "coils of the reference scan",
+                expected: kspace.n_coils,
+                found: reference.n_coils,
+                hint: "calibrate on a scan of the same coils",
+            });
+        }
+        resize_kspace(reference, kspace.n_y, kspace.n_x).map(Some)
     }
 
     fn solve(&self, kspace: &KSpace) -> Result<SenseSetup> {
+        let reference = self.reference(kspace)?;
         let (lambda, max_iterations) = (self.options.lambda, self.options.max_iterations);
         let sparsity = match self.method {
             Method::Sense => {
@@ -217,7 +246,8 @@ impl Solver {
                     ..SenseOptions::default()
                 };
                 options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
-                return sense(kspace, &options);
+                let maps = estimate_maps(reference.as_ref().unwrap_or(kspace))?;
+                return sense_with_maps(kspace, maps, &options);
             }
             Method::L1Wavelet => Sparsity::Wavelet,
             Method::TotalVariation => Sparsity::TotalVariation,
@@ -231,7 +261,56 @@ impl Solver {
         options.sparsity = sparsity;
         options.lambda = lambda;
         options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
-        sparse(kspace, &options)
+        let maps = joint_maps(reference.as_ref().unwrap_or(kspace))?;
+        sparse_with_maps(kspace, maps, &options)
+    }
+}
+
+/// GRAPPA, then root sum of squares of the filled coil images.
+#[derive(Debug, Clone, Default)]
+pub struct Grappa {
+    /// Weight, the noise scan and the reference scan.
+    pub options: ReconOptions,
+}
+
+impl Reconstructor for Grappa {
+    fn name(&self) -> &'static str {
+        Method::Grappa.name()
+    }
+
+    fn reconstruct(&self, kspace: &KSpace) -> Result<Reconstruction> {
+        validate(kspace)?;
+        let whitening = match &self.options.noise {
+            Some(noise) => Some(Whitening::from_noise_scan(noise, kspace.n_coils)?),
+            None => None,
+        };
+        let mut white = kspace.clone();
+        let mut reference = self.options.calibration.clone();
+        if let Some(w) = &whitening {
+            w.apply(&mut white.samples);
+            if let Some(reference) = &mut reference {
+                w.apply(&mut reference.samples);
+            }
+        }
+        let options = GrappaOptions {
+            lambda: self.options.lambda,
+            ..GrappaOptions::default()
+        };
+        let (filled, report) =
+            grappa_calibrated(&white, reference.as_ref().unwrap_or(&white), &options)?;
+        let mut coils = coil_images(&filled);
+        if let Some(w) = &whitening {
+            w.undo(&mut coils);
+        }
+        let mut made = of_coil_images(kspace, &coils, self.name());
+        if report.n_unfilled > 0 {
+            made.warnings.push(format!(
+                "{} of {} samples lie too far from measured ones to be filled and count as zero.",
+                report.n_unfilled,
+                kspace.mask.len()
+            ));
+        }
+        Ok(made)
     }
 }
 
@@ -331,6 +410,10 @@ pub fn reconstruct(
     };
     let mut reconstruction = match method {
         Method::ZeroFilled => ZeroFilled.reconstruct(kspace)?,
+        Method::Grappa => Grappa {
+            options: options.clone(),
+        }
+        .reconstruct(kspace)?,
         _ => Solver {
             method,
             options: options.clone(),

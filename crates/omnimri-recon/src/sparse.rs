@@ -218,12 +218,44 @@ fn percentile(image: &[Complex32], percent: usize) -> f32 {
     *sorted.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
+/// Coil maps by the joint inversion; one everywhere for a single coil.
+///
+/// # Errors
+/// See [`nlinv`].
+pub fn joint_maps(kspace: &KSpace) -> Result<CoilMaps> {
+    if kspace.n_coils == 1 {
+        return Ok(CoilMaps::single(kspace.n_y, kspace.n_x));
+    }
+    nlinv(kspace, &NlinvOptions::default())
+}
+
 /// Coil maps and image of one slice, in whitened units if the samples are.
 ///
 /// # Errors
 /// What [`validate`] finds; [`Error::OutOfRange`] for a weight that is no weight.
 pub fn sparse(kspace: &KSpace, options: &SparseOptions) -> Result<SenseSetup> {
     validate(kspace)?;
+    sparse_with_maps(kspace, joint_maps(kspace)?, options)
+}
+
+/// As [`sparse`], with maps known from elsewhere.
+///
+/// # Errors
+/// As [`sparse`], and [`Error::Size`] if maps and k-space do not fit each other.
+pub fn sparse_with_maps(
+    kspace: &KSpace,
+    maps: CoilMaps,
+    options: &SparseOptions,
+) -> Result<SenseSetup> {
+    validate(kspace)?;
+    if maps.maps.len() != kspace.samples.len() || maps.n_coils != kspace.n_coils {
+        return Err(Error::Size {
+            what: "coil maps",
+            expected: kspace.samples.len(),
+            found: maps.maps.len(),
+            hint: "maps must have the coils and the matrix of the k-space",
+        });
+    }
     if let Some(lambda) = options.lambda.filter(|l| !(l.is_finite() && *l >= 0.0)) {
         return Err(Error::OutOfRange {
             what: "lambda",
@@ -233,11 +265,6 @@ pub fn sparse(kspace: &KSpace, options: &SparseOptions) -> Result<SenseSetup> {
             hint: "leave it out to have it chosen from the noise level",
         });
     }
-    let maps = if kspace.n_coils == 1 {
-        CoilMaps::single(kspace.n_y, kspace.n_x)
-    } else {
-        nlinv(kspace, &NlinvOptions::default())?
-    };
     let noise_variance = noise_variance(kspace);
     let normal = CartesianNormal::new(kspace.mask.clone(), kspace.n_y, kspace.n_x);
     let adjoint = crate::zero_filled::coil_images(kspace);

@@ -5,13 +5,13 @@ use std::path::Path;
 use omnimri_findings::grammar::parse;
 use omnimri_findings::questions::{Question, UNKNOWN, agrees, answer, without_tokens};
 use omnimri_findings::{Evidence, Label, check};
-use omnimri_image::{Input, Volume, open};
+use omnimri_image::{Input, InputKind, Volume, detect, open, open_raw};
 use omnimri_model::{Answer, Look};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::interpret::known;
-use crate::kspace;
+use crate::scan;
 use crate::read::ReadOptions;
 use crate::scope::{Scope, scope};
 
@@ -77,17 +77,20 @@ impl Engine {
     /// # Errors
     /// If the input cannot be read or reconstructed.
     pub fn look_at(&self, input: &Path, options: &ReadOptions) -> Result<Looked> {
-        let volume = match open(input, &options.open)? {
-            Input::KSpace(k) => {
-                let r = kspace::run(Some(self), &k, options.method, &options.recon, input)?;
-                kspace::volume(&k, &r)
-            }
-            Input::Volumes(volumes) => volumes.into_iter().next().ok_or_else(|| Error::Kind {
+        let volume = if detect(input)? == InputKind::KSpace {
+            let raw = open_raw(input, &options.open)?;
+            scan::reconstruct_scan(Some(self), &raw, options.method, &options.recon, &|_| ())?.volume
+        } else {
+            let volumes = match open(input, &options.open)? {
+                Input::Volumes(volumes) => volumes,
+                Input::KSpace(_) => Vec::new(),
+            };
+            volumes.into_iter().next().ok_or_else(|| Error::Kind {
                 path: input.to_owned(),
                 expected: "at least one image",
                 found: "none".to_owned(),
                 hint: "give a file or a folder with a series",
-            })?,
+            })?
         };
         self.look_at_volume(&volume, input)
     }

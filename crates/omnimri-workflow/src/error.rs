@@ -48,6 +48,19 @@ pub enum Error {
         /// The input.
         path: PathBuf,
     },
+    /// Reconstruction would take more memory than allowed.
+    #[error(
+        "{path}: expected to need at most {allowed} bytes of memory (--memory), found that reconstruction needs about {needed}; \
+         allow that much with --memory {needed}"
+    )]
+    Memory {
+        /// The input.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
     /// The input is of a kind this command does not take.
     #[error("{path}: expected {expected}, found {found} ({hint})")]
     Kind {

@@ -1,23 +1,13 @@
-//! K-space to a volume: the method asked for, the zero-filled image beside it for comparison.
+//! One slice of k-space to an image by the method asked for.
 
 use std::path::Path;
 
 use omnimri_image::{Acquisition, Affine, Geometry, KSpace, SourceKind, Trust, Volume, Zyx};
 use omnimri_recon::reconstruct::{Solver, of_solution};
 use omnimri_recon::{Method, ReconOptions, Reconstruction, reconstruct};
-use omnimri_report::ReconPictures;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-
-/// A reconstructed slice with what a report shows of it.
-#[derive(Debug, Clone)]
-pub struct Reconstructed {
-    /// Image, method and warnings.
-    pub reconstruction: Reconstruction,
-    /// The zero-filled image beside it.
-    pub pictures: ReconPictures,
-}
 
 /// Reconstructs with any method; the learned one by the engine's model.
 ///
@@ -74,31 +64,6 @@ fn learned(
             .to_owned(),
     );
     Ok(made)
-}
-
-/// Reconstructs for reading: the asked method, and the zero-filled image for comparison.
-///
-/// # Errors
-/// As [`run`].
-pub fn for_reading(
-    engine: &Engine,
-    kspace: &KSpace,
-    method: Method,
-    options: &ReconOptions,
-    path: &Path,
-) -> Result<Reconstructed> {
-    let reconstruction = run(Some(engine), kspace, method, options, path)?;
-    let zero_filled = run(None, kspace, Method::ZeroFilled, options, path)?;
-    let pictures = ReconPictures {
-        zero_filled: zero_filled.image,
-        reconstructed: reconstruction.image.clone(),
-        n_y: reconstruction.n_y,
-        n_x: reconstruction.n_x,
-    };
-    Ok(Reconstructed {
-        reconstruction,
-        pictures,
-    })
 }
 
 /// The reconstructed slice as a volume; k-space without a header says nothing of geometry.

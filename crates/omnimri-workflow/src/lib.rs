@@ -4,7 +4,7 @@
 //!
 //! - `engine`: the loaded model; `read`: one input to one folder; `many`: many inputs; `ask`: one question
 //! - `staged`: folders that are whole or not there
-//! - `kspace`: reconstruction for reading; `scope`: may the model answer at all?
+//! - `scan`: a raw data file to a volume; `kspace`: one slice of it; `scope`: may the model answer at all?
 //! - `cut`: the slices a volume is read in
 //! - `outline`, `interpret`: from logits to labels, measurements, diagnosis and the checked report
 //! - `demo`: the whole workflow on a simulated scan
@@ -19,6 +19,7 @@ pub mod kspace;
 mod many;
 mod outline;
 mod read;
+pub mod scan;
 mod scope;
 mod staged;
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use omnimri_image::nifti::{write_label_map, write_nifti};
 use omnimri_image::{
-    Input, KSpace, OpenOptions, SourceKind, Volume, open, sha256, stem, write_png_labels,
+    Input, InputKind, OpenOptions, RawScan, SourceKind, Volume, detect, open, open_raw, sha256, stem,
+    write_png_labels,
 };
 use omnimri_recon::{Method, ReconOptions};
 use omnimri_report::result::{InputInfo, ReconstructionInfo, SCHEMA};
@@ -14,7 +15,7 @@ use omnimri_report::{Pictures, ReconPictures, ResultDoc, write_report};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::interpret::Wording;
-use crate::kspace;
+use crate::scan;
 use crate::staged::{STUDY_SCHEMA, Staged, is_result_of};
 
 /// How to read.
@@ -59,6 +60,12 @@ pub struct Subject<'a> {
     pub sha256: String,
 }
 
+/// An opened input.
+enum Opened {
+    Raw(RawScan),
+    Volumes(Vec<Volume>),
+}
+
 impl Engine {
     /// Reads one input into `out/<name>/`; `name` is the stem unless the caller needs another. What stands there already is
     /// replaced only if it is a result of the same input; else the folder becomes `<name>-2` and so on.
@@ -74,15 +81,21 @@ impl Engine {
     ) -> Result<ReadOutcome> {
         let started = Instant::now();
         let name = name.map_or_else(|| stem(input), str::to_owned);
-        let opened = open(input, &options.open)?;
+        let opened = match detect(input)? {
+            InputKind::KSpace => Opened::Raw(open_raw(input, &options.open)?),
+            _ => match open(input, &options.open)? {
+                Input::Volumes(volumes) => Opened::Volumes(volumes),
+                Input::KSpace(_) => Opened::Raw(open_raw(input, &options.open)?),
+            },
+        };
         let hash = sha256(input)?;
         let folder = Staged::new(out, &name)?;
         let results = folder.fill(|fresh| match opened {
-            Input::KSpace(k) => {
-                let doc = self.read_kspace(&k, input, hash.clone(), fresh, options, started)?;
+            Opened::Raw(scan) => {
+                let doc = self.read_scan(&scan, input, hash.clone(), fresh, options, started)?;
                 Ok(vec![doc])
             }
-            Input::Volumes(volumes) if volumes.len() == 1 => {
+            Opened::Volumes(volumes) if volumes.len() == 1 => {
                 let subject = Subject {
                     volume: &volumes[0],
                     reconstruction: None,
@@ -91,7 +104,7 @@ impl Engine {
                 };
                 Ok(vec![self.read_volume(&subject, fresh, started)?])
             }
-            Input::Volumes(volumes) => self.read_study(&volumes, input, &hash, fresh),
+            Opened::Volumes(volumes) => self.read_study(&volumes, input, &hash, fresh),
         })?;
         Ok(ReadOutcome {
             folder: folder.finish(|earlier| is_result_of(earlier, &hash))?,
@@ -99,25 +112,26 @@ impl Engine {
         })
     }
 
-    fn read_kspace(
+    fn read_scan(
         &self,
-        k: &KSpace,
+        raw: &RawScan,
         input: &Path,
         hash: String,
         folder: &Path,
         options: &ReadOptions,
         started: Instant,
     ) -> Result<ResultDoc> {
-        let r = kspace::for_reading(self, k, options.method, &options.recon, input)?;
-        let volume = kspace::volume(k, &r.reconstruction);
-        write_nifti(&folder.join("reconstruction.nii.gz"), &volume)?;
+        let (method, recon) = (options.method, &options.recon);
+        let made = scan::reconstruct_scan(Some(self), raw, method, recon, &|_| ())?;
+        write_nifti(&folder.join("reconstruction.nii.gz"), &made.volume)?;
         let info = ReconstructionInfo {
-            method: r.reconstruction.method.clone(),
-            acceleration: r.reconstruction.acceleration,
+            method: made.method.clone(),
+            acceleration: made.acceleration,
         };
+        let pictures = scan::pictures(raw, &made, recon)?;
         let subject = Subject {
-            volume: &volume,
-            reconstruction: Some((info, r.pictures)),
+            volume: &made.volume,
+            reconstruction: Some((info, pictures)),
             path: input,
             sha256: hash,
         };

@@ -61,7 +61,7 @@ pub struct ModelArg {
 /// How k-space is understood.
 #[derive(Debug, Args)]
 pub struct KSpaceArgs {
-    /// Reconstruction of k-space: auto, zero-filled, sense, l1-wavelet, tv, omnimri
+    /// Reconstruction of k-space: auto, zero-filled, sense, grappa, l1-wavelet, tv, omnimri
     #[arg(long, default_value = "auto", value_parser = method)]
     pub method: Method,
     /// Sampling mask (.npy, one for measured), where zeros do not tell
@@ -70,7 +70,16 @@ pub struct KSpaceArgs {
     /// Names of the array's axes, for example coil,x,y
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub axes: Option<Vec<String>>,
-    /// Noise scan (.npy, coil x sample) for prewhitening
+    /// Coordinates of samples along a trajectory (.npy, last axis the image axes), in cycles per field of view
+    #[arg(long, value_name = "FILE", requires = "matrix")]
+    pub trajectory: Option<PathBuf>,
+    /// Image matrix for a trajectory, in the order of its coordinates
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub matrix: Vec<usize>,
+    /// Which array of a file that holds several
+    #[arg(long, value_name = "NAME")]
+    pub array: Option<String>,
+    /// Noise scan (.npy, coil x sample) for prewhitening; by default the file's own, if it has one
     #[arg(long, value_name = "FILE")]
     pub noise: Option<PathBuf>,
     /// Regularisation weight (default: from the noise level)
@@ -104,7 +113,7 @@ pub struct Demo {
     after_help = "Examples:\n  omnimri read scan.nii.gz --out results\n  omnimri read study/ slices/*.png --out results --memory 4G\n  omnimri read kspace.npy --axes coil,x,y --method sense --out results"
 )]
 pub struct Read {
-    /// Files or folders: NIfTI, DICOM, PNG, JPEG, k-space .npy
+    /// Files or folders: NIfTI, DICOM, PNG, JPEG, k-space (ISMRMRD, fastMRI, TWIX, cfl, npy)
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Where results go, a folder an input
@@ -127,13 +136,13 @@ pub struct Read {
 /// A file whose name says which kind of image to write.
 fn image_file(name: &str) -> Result<PathBuf, String> {
     let lower = name.to_lowercase();
-    if [".npy", ".nii", ".nii.gz", ".png"]
+    if [".npy", ".nii", ".nii.gz", ".png", ".cfl"]
         .iter()
         .any(|e| lower.ends_with(e))
     {
         Ok(PathBuf::from(name))
     } else {
-        Err("expected a name that ends in .npy, .nii, .nii.gz or .png".to_owned())
+        Err("expected a name that ends in .npy, .nii, .nii.gz, .cfl or .png".to_owned())
     }
 }
 
@@ -191,21 +200,44 @@ pub struct Ask {
 /// `recon`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  omnimri recon kspace.npy --axes coil,x,y --out image.nii.gz\n  omnimri recon kspace.npy --axes coil,x,y --mask mask.npy --method sense --out image.npy"
+    after_help = "Examples:\n  omnimri recon kspace.npy --axes coil,x,y --out image.nii.gz\n  omnimri recon kspace.npy --axes coil,x,y --mask mask.npy --method sense --out image.npy\n  omnimri recon scan.h5 --out image.nii.gz\n  omnimri recon meas.dat --part complex --out image.cfl\n  omnimri recon radial.npy --axes coil,readout,sample --trajectory coord.npy --matrix 256,256 --out image.nii.gz"
 )]
 pub struct Recon {
-    /// K-space (.npy, complex)
+    /// K-space: ISMRMRD or fastMRI (.h5), Siemens TWIX (.dat), BART (.cfl), MATLAB v7.3 (.mat), .npy, .npz
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// Image: .npy (float32), .nii.gz or .png
+    /// Image: .nii.gz, .nii, .npy, .cfl or .png
     #[arg(long, value_name = "FILE", value_parser = image_file)]
     pub out: PathBuf,
+    /// What of the complex image to write
+    #[arg(long, value_enum, default_value_t = Part::Magnitude)]
+    pub part: Part,
+    /// Also a map of the noise's standard deviation (pseudo-replicas), of a 2D scan
+    #[arg(long, value_name = "FILE", value_parser = image_file)]
+    pub uncertainty: Option<PathBuf>,
+    /// Noise replicas of the map
+    #[arg(long, value_name = "N", default_value_t = 32, requires = "uncertainty")]
+    pub replicas: usize,
+    /// Memory that reconstruction may take; a scan that needs more is refused
+    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = bytes)]
+    pub memory: u64,
     /// K-space.
     #[command(flatten)]
     pub kspace: KSpaceArgs,
     /// The model.
     #[command(flatten)]
     pub model: ModelArg,
+}
+
+/// Parts of a complex image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Root sum of squares of the coil images
+    Magnitude,
+    /// Magnitude with phase
+    Complex,
+    /// Phase in radians
+    Phase,
 }
 
 /// `corpus`

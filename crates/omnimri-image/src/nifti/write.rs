@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
+use num_complex::Complex32;
 
 use super::affine::{NO_ORIENTATION, NO_SPACING, WRITER, base_affine};
 use super::header::{Header, Version};
@@ -36,6 +37,25 @@ pub fn write_nifti(path: &Path, volume: &Volume) -> Result<()> {
         for chunk in volume.voxels.chunks(1 << 14) {
             bytes.clear();
             bytes.extend(chunk.iter().flat_map(|v| v.to_le_bytes()));
+            w.write_all(&bytes)?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes complex64 values on the grid of `volume`, whose own voxels are not looked at.
+///
+/// Never leaves half a file.
+///
+/// # Shapes
+/// - `values`: `[frame][z][y][x]` of `volume`
+pub fn write_nifti_complex(path: &Path, volume: &Volume, values: &[Complex32]) -> Result<()> {
+    let (geometry, n_frames) = (&volume.geometry, volume.n_frames);
+    check_length(path, "complex image", geometry, n_frames, values.len())?;
+    write_file(path, &header(geometry, n_frames, 32, 64), |w| {
+        for chunk in values.chunks(1 << 13) {
+            let parts = chunk.iter().flat_map(|v| [v.re, v.im]);
+            let bytes: Vec<u8> = parts.flat_map(f32::to_le_bytes).collect();
             w.write_all(&bytes)?;
         }
         Ok(())

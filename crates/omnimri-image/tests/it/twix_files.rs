@@ -159,7 +159,8 @@ impl Measurement {
             if i == 0 && self.sync {
                 counter += 1;
                 let length = if vb { 128 + 96 } else { 192 + 96 };
-                let mut header = line_header(&empty(SYNC), vb, length, self.uid, counter, 0);
+                // Neither number holds for such packets.
+                let mut header = line_header(&empty(SYNC), vb, length, 0, 0, 0);
                 header.resize(length as usize, 0x5a);
                 out.extend(header);
             }

@@ -277,3 +277,54 @@ fn the_ghost_of_a_real_scan_sinks_into_the_noise() {
         "{entropy} after {before}"
     );
 }
+
+#[test]
+fn a_volume_is_corrected_as_its_slices_and_alike_on_any_number_of_threads() {
+    let (slice, info) = acquire([some(0.6, 0.05), some(0.5, 0.06)]);
+    let n = N_Y * N_X;
+    let mut samples = Vec::new();
+    for coil in slice.samples.chunks(n) {
+        samples.extend_from_slice(coil);
+        samples.extend(coil.iter().map(|s| s * 2.0));
+    }
+    let volume = KSpace3 {
+        samples,
+        n_coils: N_COILS,
+        size: Zyx::new(2, N_Y, N_X),
+        mask: vec![true; 2 * n],
+    };
+    let twice = EpiInfo {
+        reversed: info.reversed.repeat(2),
+        ..info.clone()
+    };
+    let no_navigators = EpiInfo {
+        navigators: Vec::new(),
+        ..twice.clone()
+    };
+    let on = |threads: usize, info: &EpiInfo| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let mut volume = volume.clone();
+            let done = correct_3d(&mut volume, info).unwrap();
+            (volume, done)
+        })
+    };
+    for info in [&twice, &no_navigators] {
+        assert_eq!(on(1, info), on(3, info));
+    }
+    let mut alone = slice;
+    correct(&mut alone, &info).unwrap();
+    let (together, _) = on(2, &twice);
+    for coil in 0..N_COILS {
+        let a = &alone.samples[coil * n..][..n];
+        for (z, scale) in [(0, 1.0), (1, 2.0)] {
+            let b = &together.samples[(2 * coil + z) * n..][..n];
+            let far = a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| (a * scale - b).norm())
+                .fold(0.0, f32::max);
+            assert!(far < 1e-4, "coil {coil}, partition {z}: {far}");
+        }
+    }
+}

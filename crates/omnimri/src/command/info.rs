@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use omnimri_image::{Info as FileInfo, Input, KSpaceOptions, OpenOptions, open};
+use omnimri_image::{
+    Info as FileInfo, Input, InputKind, KSpaceOptions, OpenOptions, RawHeader, Zyx, detect, open, open_raw,
+};
 use omnimri_workflow::Engine;
 
 use crate::cli::Info;
@@ -29,6 +31,13 @@ pub fn run(args: &Info) -> anyhow::Result<ExitCode> {
         kspace,
         ..OpenOptions::default()
     };
+    if detect(&args.path)? == InputKind::KSpace {
+        let raw = open_raw(&args.path, &options)?;
+        // A whole array can be looked at; of a scan the header says what there is.
+        if raw.len() != 1 || open(&args.path, &options).is_err() {
+            return header(&raw.header, args.json);
+        }
+    }
     let infos: Vec<FileInfo> = match open(&args.path, &options)? {
         Input::KSpace(k) => vec![FileInfo::from_kspace(&args.path, &k)],
         Input::Volumes(v) => v
@@ -43,6 +52,20 @@ pub fn run(args: &Info) -> anyhow::Result<ExitCode> {
             let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
             output::line(texts.join("\n").trim_end())?;
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn header(h: &RawHeader, json: bool) -> anyhow::Result<ExitCode> {
+    if json {
+        let zyx = |s: Zyx<usize>| [s.z, s.y, s.x];
+        output::json(&serde_json::json!({
+            "path": h.path.display().to_string(), "kind": "kspace", "format": h.format, "n_coils": h.n_coils,
+            "encoded": zyx(h.encoded), "recon": zyx(h.recon), "frames": h.frames.len(),
+            "noise_samples": h.noise.as_ref().map(|n| n.n_samples), "warnings": h.warnings,
+        }))?;
+    } else {
+        output::line(h.to_string().trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

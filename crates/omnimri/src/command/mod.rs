@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::CommandFactory;
 use indicatif::{ProgressBar, ProgressStyle};
-use omnimri_image::{KSpaceOptions, NpyData, OpenOptions, read_npy};
+use omnimri_image::{KSpaceOptions, RawOptions, NpyData, OpenOptions, read_npy};
 use omnimri_recon::ReconOptions;
 use omnimri_workflow::{Engine, ReadOptions};
 
@@ -35,8 +35,14 @@ pub fn read_options(k: &KSpaceArgs) -> anyhow::Result<ReadOptions> {
         axes: k.axes.clone(),
         mask: k.mask.clone(),
     };
+    let raw = RawOptions {
+        array: k.array.clone(),
+        trajectory: k.trajectory.clone(),
+        matrix: k.matrix.clone(),
+    };
     let open = OpenOptions {
         kspace,
+        raw,
         ..OpenOptions::default()
     };
     let noise = match &k.noise {

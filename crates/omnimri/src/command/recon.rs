@@ -1,27 +1,33 @@
 //! `omnimri recon`
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use omnimri_image::nifti::write_nifti;
-use omnimri_image::{Input, open, write_npy_f32, write_png_grey};
+use num_complex::Complex32;
+use omnimri_image::nifti::{write_nifti, write_nifti_complex};
+use omnimri_image::{
+    InputKind, Volume, detect, open_raw, write_cfl, write_npy_complex32, write_npy_f32,
+    write_png_grey,
+};
 use omnimri_recon::Method;
-use omnimri_workflow::{Error, kspace};
+use omnimri_workflow::{Error, scan};
 
-use crate::cli::Recon;
+use crate::cli::{Part, Recon};
 
 /// Reconstructs one file.
 pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
     let options = super::read_options(&args.kspace)?;
-    let name = args.out.to_string_lossy().to_lowercase();
     // Refused before any work: a folder that is not there.
-    let folder = args.out.parent().filter(|f| !f.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|f| !f.is_dir()) {
-        anyhow::bail!(
-            "{}: expected an existing folder for --out, found none; make it first or choose another",
-            folder.display()
-        );
+    for file in [Some(&args.out), args.uncertainty.as_ref()].into_iter().flatten() {
+        let folder = file.parent().filter(|f| !f.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|f| !f.is_dir()) {
+            anyhow::bail!(
+                "{}: expected an existing folder for --out, found none; make it first or choose another",
+                folder.display()
+            );
+        }
     }
-    let Input::KSpace(k) = open(&args.input, &options.open)? else {
+    if detect(&args.input)? != InputKind::KSpace {
         return Err(Error::Kind {
             path: args.input.clone(),
             expected: "k-space",
@@ -29,37 +35,103 @@ pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
             hint: "images need no reconstruction: use `omnimri read`",
         }
         .into());
-    };
+    }
+    let raw = open_raw(&args.input, &options.open)?;
+    scan::within(&raw.header, args.memory)?;
     let engine = match options.method {
         Method::Omnimri => Some(super::engine(&args.model)?),
         _ => None,
     };
-    let r = kspace::run(
-        engine.as_ref(),
-        &k,
-        options.method,
-        &options.recon,
-        &args.input,
-    )?;
-    for w in k.warnings.iter().chain(&r.warnings) {
+    let bar = super::counter(raw.len());
+    let (method, recon) = (options.method, &options.recon);
+    let made = scan::reconstruct_scan(engine.as_ref(), &raw, method, recon, &|done| {
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let made = made?;
+    for w in &made.volume.warnings {
         eprintln!("warning: {w}");
     }
-    if name.ends_with(".npy") {
-        write_npy_f32(&args.out, &r.image, &[r.n_y, r.n_x])?;
-    } else if name.ends_with(".png") {
-        write_png_grey(&args.out, &r.image, r.n_x, r.n_y)?;
-    } else {
-        write_nifti(&args.out, &kspace::volume(&k, &r))?;
+    write(&args.out, &made.volume, &made.complex, args.part)?;
+    if let Some(file) = &args.uncertainty {
+        let engine = engine.as_ref();
+        let map = scan::noise_map(engine, &raw, method, recon, args.replicas, &args.input)?;
+        let volume = Volume {
+            voxels: map,
+            n_frames: 1,
+            ..made.volume.clone()
+        };
+        write(file, &volume, &[], Part::Magnitude)?;
     }
+    let size = made.volume.geometry.size;
+    let slices = if size.z > 1 { format!("{} x ", size.z) } else { String::new() };
+    let frames = match made.volume.n_frames {
+        1 => String::new(),
+        n => format!(", {n} frames"),
+    };
+    let lambda = made.lambda.map_or(String::new(), |l| format!(", lambda {l:.3e}"));
     eprintln!(
-        "{}: {} x {}, {} coils, {:.1}-fold undersampled, method {} -> {}",
+        "{}: {slices}{} x {}{frames}, {} coils, {:.1}-fold undersampled, method {}{lambda} -> {}",
         args.input.display(),
-        r.n_y,
-        r.n_x,
-        k.n_coils,
-        r.acceleration,
-        r.method,
+        size.y,
+        size.x,
+        raw.header.n_coils,
+        made.acceleration,
+        made.method,
         args.out.display()
     );
+    if let Some(why) = made.why {
+        eprintln!("auto chose {}: {why}", made.method);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes one part of an image in the format that the name says.
+fn write(path: &Path, volume: &Volume, complex: &[Complex32], part: Part) -> anyhow::Result<()> {
+    let name = path.to_string_lossy().to_lowercase();
+    let size = volume.geometry.size;
+    let shape: Vec<usize> = [volume.n_frames, size.z]
+        .into_iter()
+        .filter(|n| *n > 1)
+        .chain([size.y, size.x])
+        .collect();
+    if part == Part::Complex {
+        if name.ends_with(".npy") {
+            write_npy_complex32(path, complex, &shape)?;
+        } else if name.ends_with(".cfl") {
+            write_cfl(path, complex, &shape)?;
+        } else if name.ends_with(".png") {
+            anyhow::bail!(
+                "{}: expected .nii, .nii.gz, .npy or .cfl for a complex image, found .png; choose another name or part",
+                path.display()
+            );
+        } else {
+            write_nifti_complex(path, volume, complex)?;
+        }
+        return Ok(());
+    }
+    let phase;
+    let volume = if part == Part::Phase {
+        phase = Volume {
+            voxels: complex.iter().map(|v| v.arg()).collect(),
+            ..volume.clone()
+        };
+        &phase
+    } else {
+        volume
+    };
+    if name.ends_with(".npy") {
+        write_npy_f32(path, &volume.voxels, &shape)?;
+    } else if name.ends_with(".cfl") {
+        let values: Vec<Complex32> = volume.voxels.iter().map(|v| Complex32::from(*v)).collect();
+        write_cfl(path, &values, &shape)?;
+    } else if name.ends_with(".png") {
+        if size.z * volume.n_frames > 1 {
+            eprintln!("warning: A PNG holds one slice: the middle one of {} was written.", size.z);
+        }
+        write_png_grey(path, volume.slice(0, size.z / 2), size.x, size.y)?;
+    } else {
+        write_nifti(path, volume)?;
+    }
+    Ok(())
 }

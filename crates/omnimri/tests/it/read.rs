@@ -149,7 +149,7 @@ fn every_kind_of_input_gets_its_result() {
         }
     }
     let k = result(&out.join("kspace"));
-    assert_eq!(k["reconstruction"]["method"], "sense");
+    assert_eq!(k["reconstruction"]["method"], "l1-wavelet");
     assert!(k["reconstruction"]["acceleration"].as_f64().unwrap() > 1.5);
     assert_eq!(
         volume(&out.join("kspace/reconstruction.nii.gz"))
@@ -218,7 +218,7 @@ fn the_demo_leaves_a_whole_result_and_says_what_it_did() {
     let ran = omnimri(["demo", "--out", arg(&out)]).done();
     for words in [
         "zero-filled",
-        "sense",
+        "l1-wavelet",
         "omnimri",
         "NRMSE",
         "Dice",

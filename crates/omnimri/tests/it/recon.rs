@@ -17,7 +17,8 @@ fn every_method_writes_every_kind_of_image() {
     let k = kspace_npy(dir.path(), "k.npy");
     let (truth, n) = slice();
     let mut errors = Vec::new();
-    for method in ["zero-filled", "sense", "omnimri", "auto"] {
+    let methods = ["zero-filled", "sense", "grappa", "l1-wavelet", "tv", "omnimri", "auto"];
+    for method in methods {
         let out = dir.path().join(format!("{method}.npy"));
         let args = [
             "recon",
@@ -42,15 +43,13 @@ fn every_method_writes_every_kind_of_image() {
         };
         errors.push(nrmse(&image, &truth));
     }
-    let [zero_filled, sense, learned, auto] = errors.try_into().unwrap();
+    let [zero_filled, sense, grappa, wavelet, tv, learned, auto] = errors.try_into().unwrap();
+    let iterative = [sense, grappa, wavelet, tv, learned];
     assert!(
-        sense < 0.08 && sense < zero_filled,
-        "{sense} and {zero_filled}"
+        iterative.iter().all(|e| *e < 0.08 && *e < zero_filled),
+        "{iterative:?} and {zero_filled}"
     );
-    assert!(
-        learned < zero_filled && (auto - sense).abs() < 1e-6,
-        "{learned}, {auto}"
-    );
+    assert!(wavelet < sense && auto == wavelet, "{wavelet}, {sense}, {auto}");
 
     for name in ["image.nii.gz", "image.nii", "image.png"] {
         let out = dir.path().join(name);
@@ -113,4 +112,57 @@ fn a_folder_for_the_image_must_be_there() {
         ["image.npy", "k.npy"],
         "nothing temporary is left"
     );
+}
+
+#[test]
+fn parts_of_the_complex_image_fit_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let k = kspace_npy(dir.path(), "k.npy");
+    let made = |part: &str, name: &str| {
+        let out = dir.path().join(name);
+        let args = ["recon", arg(&k), "--axes", "coil,y,x", "--part", part, "--out", arg(&out)];
+        omnimri(args).done();
+        read_npy(&out, &OpenOptions::default()).unwrap().data
+    };
+    let (NpyData::F32(magnitude), NpyData::F32(phase), NpyData::Complex32(complex)) = (
+        made("magnitude", "m.npy"),
+        made("phase", "p.npy"),
+        made("complex", "c.npy"),
+    ) else {
+        panic!("types of the parts")
+    };
+    for ((m, p), c) in magnitude.iter().zip(&phase).zip(&complex) {
+        let expected = (m * p.cos(), m * p.sin());
+        assert!((c.re - expected.0).abs() + (c.im - expected.1).abs() < 1e-4 * m.max(1.0));
+    }
+    let out = dir.path().join("c.png");
+    omnimri(["recon", arg(&k), "--axes", "coil,y,x", "--part", "complex", "--out", arg(&out)])
+        .failed(1, &["c.png", "complex"]);
+}
+
+#[test]
+fn a_scan_that_needs_more_memory_is_refused_with_the_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let k = kspace_npy(dir.path(), "k.npy");
+    let out = dir.path().join("image.npy");
+    let args = ["recon", arg(&k), "--axes", "coil,y,x", "--memory", "100K", "--out", arg(&out)];
+    omnimri(args).failed(1, &["k.npy", "--memory", "needs about"]);
+    assert_eq!(names(dir.path()), ["k.npy"]);
+}
+
+#[test]
+fn a_noise_map_has_the_matrix_of_the_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let k = kspace_npy(dir.path(), "k.npy");
+    let (out, map) = (dir.path().join("image.npy"), dir.path().join("noise.npy"));
+    let args = [
+        "recon", arg(&k), "--axes", "coil,y,x", "--method", "zero-filled", "--out", arg(&out),
+        "--uncertainty", arg(&map), "--replicas", "8",
+    ];
+    omnimri(args).done();
+    let image = read_npy(&out, &OpenOptions::default()).unwrap();
+    let noise = read_npy(&map, &OpenOptions::default()).unwrap();
+    assert_eq!(image.shape, noise.shape);
+    let NpyData::F32(values) = noise.data else { panic!("float32") };
+    assert!(values.iter().all(|v| v.is_finite() && *v >= 0.0) && values.iter().any(|v| *v > 0.0));
 }

@@ -310,7 +310,10 @@ pub(super) fn index(
             return whole_or_truncated(path, extent, readouts, at, offsets.header as u64);
         }
         let is_end = readout.has(flag::END);
-        if last.is_some_and(|last| !last.precedes(uid, counter, is_end)) {
+        let is_sync = readout.has(flag::SYNC_DATA);
+        // Synchronisation data are not counted alike everywhere; where their place is sure they are taken as they come.
+        let known = |last: Last| (is_sync && last.sure) || last.precedes(uid, counter, is_end);
+        if last.is_some_and(|last| !known(last)) {
             return Err(bad_header(
                 path,
                 &format!("line header {}", readouts.len() + 1),
@@ -326,12 +329,8 @@ pub(super) fn index(
             });
         }
         let declared = u64::from(word & LENGTH_BITS);
-        if readout.has(flag::SYNC_DATA) {
-            last = Some(Last {
-                uid,
-                counter,
-                sure: true,
-            });
+        if is_sync {
+            last = last.map(|last| Last { sure: true, ..last });
             if declared < offsets.header as u64 {
                 return Err(bad_header(
                     path,
