@@ -75,7 +75,7 @@ def rss(maps, image, unmix):
     return np.sqrt((np.abs(np.tensordot(unmix, (maps * image[:, None]).sum(0), axes=(1, 0))) ** 2).sum(0))
 
 
-def bart(case, env):
+def bart(case, env, weights=(.0005, .001, .002, .004, .008, .016, .032), calibrations=([], ['-c', '0'], ['-c', '0', '-k', '4'], ['-c', '0', '-r', '24'])):
     """the best of all settings: scores, image, CPU seconds, megabytes, settings"""
     k, unmix = whitened(case)
     shape, best = case['ref'].shape, None
@@ -84,7 +84,7 @@ def bart(case, env):
         options = []
         if case['coord'] is None:
             write_cfl(path('k'), (k * case['mask'])[:, None])
-            calibrations, source = ([], ['-c', '0'], ['-c', '0', '-k', '4'], ['-c', '0', '-r', '24']), path('k')
+            source = path('k')
         else:
             coord = case['coord']
             t = np.zeros(coord.shape[:2] + (3,)); t[..., 0] = coord[..., 1]; t[..., 1] = coord[..., 0]
@@ -95,12 +95,12 @@ def bart(case, env):
             timed(['bart', 'nufft', '-i', '-d', f'{min(shape[1], 32)}:{min(shape[0], 32)}:1', path('t'), path('k'), path('low')], env)
             timed(['bart', 'fft', '-u', '7', path('low'), path('lowk')], env)
             timed(['bart', 'resize', '-c', '0', shape[1], '1', shape[0], path('lowk'), path('cal')], env)
-            calibrations, source = ([], ['-c', '0'], ['-c', '0', '-r', '24']), path('cal')
+            source = path('cal')
         for calibration in calibrations:
             status, cpu_maps, mb_maps = timed(['bart', 'ecalib', '-m1', *calibration, source, path('m')], env)
             if status: continue
             maps = read_cfl(path('m')).reshape(1, len(k), *shape)
-            for weight in (.0005, .001, .002, .004, .008, .016, .032):
+            for weight in weights:
                 for old in glob.glob(path('i.*')): os.remove(old)
                 status, cpu, mb = timed(['bart', 'pics', '-S', '-i', '60', '-R', f'W:3:0:{weight}', *options, path('k'), path('m'), path('i')], env)
                 if status: continue
