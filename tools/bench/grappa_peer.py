@@ -67,7 +67,7 @@ def peers(kspace, mask, kernels, lines):
 
 def ours(binary, files, out):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = subprocess.run([binary, *files[:2], out, *files[2:]], check=True, capture_output=True, text=True).stdout.strip()
+    said = subprocess.run([binary, *files[:2], out, *files[2:]], check=True, capture_output=True, text=True).stderr.strip()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return np.load(out), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, said
 

@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let image = root_sum_of_squares(&coil_images(&filled), n_y * n_x);
     write_npy_f32(Path::new(out), &image, &[n_y, n_x])?;
-    println!(
+    eprintln!(
         "calibrated on {:?} x {:?}, {} kernels, {} filled, {} left zero, noise variance {:.3e}",
         report.area.y,
         report.area.x,

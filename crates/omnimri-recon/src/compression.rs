@@ -321,7 +321,7 @@ pub fn geometric_compression(kspace: &KSpace, target: VirtualCoils) -> Result<Co
         Along::X => hybrid[(coil * n_y + line) * n_x + position],
         _ => hybrid[(coil * n_y + position) * n_x + line],
     };
-    let components: Vec<(Vec<f64>, Vec<Vec<Complex64>>)> = (0..positions)
+    let components: Vec<Components> = (0..positions)
         .into_par_iter()
         .map(|p| {
             let samples: Vec<Vec<Complex64>> = lines
@@ -430,8 +430,11 @@ fn covariance(samples: &[Vec<Complex64>], c: usize) -> Vec<Complex64> {
     out
 }
 
-/// Energies and unit vectors of the principal components, largest first.
-fn principal(covariance: &[Complex64], c: usize) -> Result<(Vec<f64>, Vec<Vec<Complex64>>)> {
+/// Energies and unit vectors of principal components, largest first.
+type Components = (Vec<f64>, Vec<Vec<Complex64>>);
+
+/// The principal components of a covariance.
+fn principal(covariance: &[Complex64], c: usize) -> Result<Components> {
     let none = Error::NoSignal {
         found: "a centre of k-space without signal",
     };

@@ -324,14 +324,15 @@ mod tests {
     #[test]
     fn replicas_find_the_analytic_g_factor() {
         let maps = coil_maps_birdcage(4, N_Y, N_X, 1);
-        let analytic = g_factor_sense(&maps, PhaseAxis::Y, 3).unwrap();
+        let analytic = g_factor_sense(&maps, PhaseAxis::Y, 2).unwrap();
         let sense = by_sense(&maps);
         let full = noise_map(&scan(&maps, |_| true), white(), &options(100), &sense).unwrap();
-        let third = scan(&maps, |y| y % 3 == 0);
-        let accelerated = noise_map(&third, white(), &options(100), &sense).unwrap();
-        let found = g_factor_from_replicas(&accelerated, &full, 3.0).unwrap();
+        // Twice, not more: where g is large the magnitude no longer has the noise of one channel.
+        let half = scan(&maps, |y| y % 2 == 0);
+        let accelerated = noise_map(&half, white(), &options(100), &sense).unwrap();
+        let found = g_factor_from_replicas(&accelerated, &full, 2.0).unwrap();
         assert!(
-            mean(&analytic) > 1.1,
+            mean(&analytic) > 1.03,
             "nothing to find: {}",
             mean(&analytic)
         );

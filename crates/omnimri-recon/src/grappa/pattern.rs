@@ -24,6 +24,9 @@ pub(super) fn is_lines(kspace: &KSpace) -> Option<Sources> {
     rows.all(|row| row == first).then_some(Sources::LinesAlongY)
 }
 
+/// Missing samples: row and columns.
+pub(super) type Targets = Vec<(usize, Range<usize>)>;
+
 /// Samples with one pattern of neighbours and one Tikhonov weight.
 pub(super) struct Group {
     /// Which window: index into [`Groups::rows`].
@@ -33,7 +36,7 @@ pub(super) struct Group {
     /// Step of the Tikhonov weight.
     pub level: i8,
     /// Missing samples: row and columns.
-    pub targets: Vec<(usize, Range<usize>)>,
+    pub targets: Targets,
 }
 
 /// All groups of a scan.
@@ -82,7 +85,7 @@ pub(super) fn find_lines(
     let tallest = (n_calibration / 2).max(3);
     let one_sided = ((n_calibration + 1) / 4).max(1);
     let mut windows: Vec<Vec<isize>> = Vec::new();
-    let mut found: BTreeMap<(usize, i8), Vec<(usize, Range<usize>)>> = BTreeMap::new();
+    let mut found: BTreeMap<(usize, i8), Targets> = BTreeMap::new();
     for y in (0..scan.n_y).filter(|&y| !measured[y]) {
         let near = (1..=reach as isize).flat_map(|d| [-d, d]).filter(|&d| {
             y.checked_add_signed(d)
@@ -164,7 +167,7 @@ pub(super) fn find_points(
         let (y, x) = (y.checked_add_signed(dy)?, x.checked_add_signed(dx)?);
         (y < scan.n_y && x < scan.n_x && scan.mask[y * scan.n_x + x]).then_some(())
     };
-    let mut found: BTreeMap<(Vec<u8>, i8), Vec<(usize, Range<usize>)>> = BTreeMap::new();
+    let mut found: BTreeMap<(Vec<u8>, i8), Targets> = BTreeMap::new();
     for y in 0..scan.n_y {
         for x in (0..scan.n_x).filter(|&x| !scan.mask[y * scan.n_x + x]) {
             let near: Vec<u8> = (0u8..)
