@@ -23,7 +23,6 @@ pub mod espirit;
 pub mod fft;
 mod linalg;
 pub mod noncartesian;
-mod noncartesian_check;
 pub mod nufft;
 pub mod operator;
 pub mod reconstruct;
