@@ -11,6 +11,9 @@
 //! | [`calibration`] | the fully sampled centre; noise level and prewhitening |
 //! | [`coil_maps`], [`espirit`] | coil sensitivities from the calibration area |
 //! | [`zero_filled`], [`sense`] | images from k-space |
+//! | [`nufft`], [`density`] | non-uniform transforms and their normal operator; density compensation |
+//! | [`noncartesian`], [`delays`] | images from trajectories; gradient delays of radial scans |
+//! | [`total_variation`] | a prior by its proximal map |
 //! | [`mod@reconstruct`] | [`Method`], [`Reconstructor`] and the one entry point |
 //! | [`simulate`] | tissues, signal equations, head phantom, acquisition: the way back |
 

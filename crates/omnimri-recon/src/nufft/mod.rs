@@ -1,7 +1,7 @@
 //! Non-uniform Fourier transforms: images to samples anywhere in k-space and back, in 2D and 3D.
 //!
 //! The image is divided by the transform of a short kernel, padded and transformed, and the kernel interpolates between grid
-//! samples ([`grid`], [`kernel`]): Fessler and Sutton, IEEE Trans Signal Process 2003;51:560, with the kernel of Barnett, Magland and af
+//! samples: Fessler and Sutton, IEEE Trans Signal Process 2003;51:560, with the kernel of Barnett, Magland and af
 //! Klinteberg, SIAM J Sci Comput 2019;41:C479. Convention as [`omnimri_image::NonCartesian`]: on grid points these are the transforms of
 //! [`crate::CentredFft`].
 
