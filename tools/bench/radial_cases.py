@@ -49,7 +49,7 @@ def rss(x): return np.sqrt((np.abs(x) ** 2).sum(0))
 
 def spiral(m, n):
     """n interleaves of an Archimedean spiral to the edge of k-space, (n, sample, 3) as x, y, z."""
-    turns = m / 2 / n * 1.4; s = np.sqrt(np.linspace(0, 1, int(2.2 * np.pi * m * turns / 4)))
+    turns = m / 2 / n * 1.4; s = np.linspace(0, 1, int(3.3 * np.pi * m * turns / 4)) ** .7
     a = 2 * np.pi * (turns * s[None] + np.arange(n)[:, None] / n)
     return np.stack([m / 2 * s * np.cos(a), m / 2 * s * np.sin(a), 0 * a], -1)
 

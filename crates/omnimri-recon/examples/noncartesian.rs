@@ -1,4 +1,5 @@
-//! Reconstructs a case folder: `noncartesian CASE OUT.npy [gridding|sense|tv] [lambda|auto] [delays|no-delays]`.
+//! Reconstructs a case folder: `noncartesian CASE OUT.npy [gridding|sense|tv] [lambda|auto] [delays|no-delays|true]`;
+//! `true` takes `coord_true.npy`.
 //!
 //! The folder holds `samples.npy` `[coil][readout][sample]` and `coord.npy` `[readout][sample][z, y, x]` in cycles per field of view, and
 //! `ref.npy` whose shape is the matrix, as `tools/bench/radial_cases.py` writes them.

@@ -1,4 +1,4 @@
-//! Seconds of non-uniform transforms, one thread unless RAYON_NUM_THREADS says otherwise: `nufft_speed MATRIX SAMPLES COILS [2|3] [RADIAL.npy]`.
+//! Seconds of non-uniform transforms, with as many threads as RAYON_NUM_THREADS says: `nufft_speed MATRIX SAMPLES COILS AXES`.
 //!
 //! Positions are random over k-space (a golden-angle radial order in 2D); prints plan, forward, adjoint and Toeplitz normal times.
 
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 t.elapsed().as_secs_f64()
             })
             .fold(f64::MAX, f64::min);
-        println!("{name:10} {:8.2} ms", best * 1e3);
+        eprintln!("{name:10} {:8.2} ms", best * 1e3);
     };
     for oversampling in [None, Some(2.0), Some(1.5), Some(1.25)] {
         let options = NufftOptions {
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ..NufftOptions::default()
         };
         let nufft = Nufft::new(&coord, size, &options)?;
-        println!(
+        eprintln!(
             "oversampling {oversampling:?}, grid {:?}",
             nufft.grid_size()
         );

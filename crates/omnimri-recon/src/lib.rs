@@ -43,7 +43,6 @@ pub mod low_rank;
 pub mod matrix;
 pub mod nlinv;
 pub mod noncartesian;
-mod noncartesian_check;
 pub mod nufft;
 pub mod operator;
 pub mod partial_fourier;

@@ -15,7 +15,7 @@ const MIN_SAMPLES: usize = 16;
 ///
 /// # Errors
 /// [`Error::OutOfRange`], [`Error::Size`], [`Error::NotFinite`], [`Error::NoSignal`] or [`Error::Trajectory`].
-pub(crate) fn usable(data: &NonCartesian) -> Result<(NonCartesian, Vec<String>)> {
+pub(super) fn usable(data: &NonCartesian) -> Result<(NonCartesian, Vec<String>)> {
     check_matrix(data.size)?;
     if data.n_coils == 0 || data.n_coils > MAX_COILS {
         return Err(Error::OutOfRange {
@@ -131,7 +131,7 @@ pub(crate) fn usable(data: &NonCartesian) -> Result<(NonCartesian, Vec<String>)>
     Ok(within_matrix(data, &lengths))
 }
 
-/// Silences samples beyond the matrix's k-space, which would alias: whole columns of the readouts keep their shape for the trajectory's sake.
+/// Leaves out the samples of a readout that lie beyond the matrix's k-space in every readout, where they would alias; readouts stay equally long.
 fn within_matrix(data: &NonCartesian, lengths: &[usize; 3]) -> (NonCartesian, Vec<String>) {
     // A gradient delay moves the last samples a little over the edge.
     let beyond = |k: &[f32; 3]| {
@@ -186,7 +186,7 @@ fn within_matrix(data: &NonCartesian, lengths: &[usize; 3]) -> (NonCartesian, Ve
 /// A readout sampled more densely than the field of view needs holds no signal at its highest frequencies, so its eighth difference is noise;
 /// otherwise the samples far from the centre are taken as they are. Of shells by distance from the centre the lowest median energy counts: an
 /// upper bound where the periphery still holds signal.
-pub(crate) fn noise_variance(data: &NonCartesian) -> f64 {
+pub(super) fn noise_variance(data: &NonCartesian) -> f64 {
     const N_SHELLS: usize = 6;
     const MIN_VALUES: usize = 64;
     const BINOMIAL: [f32; 9] = [1.0, -8.0, 28.0, -56.0, 70.0, -56.0, 28.0, -8.0, 1.0];
