@@ -262,8 +262,7 @@ pub fn load_weights(model: &mut OmniMri, bytes: &[u8], fresh: &[&str]) -> Result
         problem,
     };
     // Parsed first by the reference implementation: it refuses headers that lie about sizes.
-    let tensors =
-        safetensors::SafeTensors::deserialize(bytes).map_err(|e| fail(e.to_string()))?;
+    let tensors = safetensors::SafeTensors::deserialize(bytes).map_err(|e| fail(e.to_string()))?;
     let is_fresh = |name: &str| fresh.iter().any(|f| name.split('.').next() == Some(f));
     let kept = if fresh.is_empty() {
         bytes.to_vec()

@@ -317,8 +317,17 @@ impl Predictor {
             &self.device,
         );
         let z = self.model.unrolled.forward(x, &sense, pooled, acquisition);
-        let z: Vec<Complex32> = to_complex(&read(z)?).into_iter().map(|c| c * scale).collect();
-        Ok(held_to_samples(&op, &rhs, measured, setup.noise_variance, z))
+        let z: Vec<Complex32> = to_complex(&read(z)?)
+            .into_iter()
+            .map(|c| c * scale)
+            .collect();
+        Ok(held_to_samples(
+            &op,
+            &rhs,
+            measured,
+            setup.noise_variance,
+            z,
+        ))
     }
 
     /// Pooled encoder features of the image, `[1, evidence_width]`.
@@ -358,14 +367,22 @@ fn held_to_samples(
 }
 
 /// Mean squared difference of the measured samples from those that the image would give.
-pub fn residual_variance(op: &CartesianSenseOp, image: &[Complex32], measured: &[Complex32]) -> f64 {
+pub fn residual_variance(
+    op: &CartesianSenseOp,
+    image: &[Complex32],
+    measured: &[Complex32],
+) -> f64 {
     let mask = op.mask();
     let predicted = op.forward(image);
-    let coils = predicted.chunks(mask.len()).zip(measured.chunks(mask.len()));
+    let coils = predicted
+        .chunks(mask.len())
+        .zip(measured.chunks(mask.len()));
     let sum: f64 = coils
         .map(|(p, y)| {
             let of_mask = p.iter().zip(y).zip(mask).filter(|(_, m)| **m);
-            of_mask.map(|((p, y), _)| f64::from((p - y).norm_sqr())).sum::<f64>()
+            of_mask
+                .map(|((p, y), _)| f64::from((p - y).norm_sqr()))
+                .sum::<f64>()
         })
         .sum();
     let n_measured = mask.iter().filter(|m| **m).count() * op.maps().n_coils;

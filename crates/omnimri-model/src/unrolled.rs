@@ -136,7 +136,10 @@ impl Unrolled {
     ) -> Tensor<4> {
         let [n, h, w, _] = x.dims();
         let condition = Tensor::cat(vec![pooled, acquisition], 1);
-        let (ph, pw) = (h.next_multiple_of(STRIDE) - h, w.next_multiple_of(STRIDE) - w);
+        let (ph, pw) = (
+            h.next_multiple_of(STRIDE) - h,
+            w.next_multiple_of(STRIDE) - w,
+        );
         let scaled = |weight: &Param<Tensor<1>>, residual: Tensor<4>| {
             residual * weight.val().clamp(0.0, 1.0).reshape([1, 1, 1, 1])
         };
@@ -151,7 +154,9 @@ impl Unrolled {
                     burn::tensor::ops::PadMode::Constant(0.0),
                 );
             }
-            x = x + step.forward(seen, condition.clone()).slice([0..n, 0..h, 0..w, 0..2]);
+            x = x + step
+                .forward(seen, condition.clone())
+                .slice([0..n, 0..h, 0..w, 0..2]);
         }
         let residual = op.residual(x.clone());
         x - scaled(&self.last, residual)

@@ -17,10 +17,12 @@ use omnimri_model::predict::magnitude_slice;
 use omnimri_model::preprocess::SIDE;
 use omnimri_model::sense::{BatchSense, describe, to_pairs};
 use omnimri_model::unrolled::ACQUISITION;
-use omnimri_recon::sparse::{SparseOptions, sparse};
 use omnimri_recon::operator::{CartesianSenseOp, LinearOperator};
-use omnimri_recon::sampling::{LinePattern, PhaseAxis, SamplingMask, equispaced, random_lines, variable_density};
+use omnimri_recon::sampling::{
+    LinePattern, PhaseAxis, SamplingMask, equispaced, random_lines, variable_density,
+};
 use omnimri_recon::simulate::acquire::{acquire, coil_maps_birdcage};
+use omnimri_recon::sparse::{SparseOptions, sparse};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -86,7 +88,13 @@ impl Bank {
     pub fn batch(&self, seed: u64, step: u64, pool: &Pool, i: &Ingredient) -> Option<ReconBatch> {
         let mut rng = step_rng(seed, step);
         let numbers: Vec<u64> = (0..i.batch)
-            .map(|_| if i.bank == 0 { rng.random() } else { rng.random_range(0..i.bank as u64) })
+            .map(|_| {
+                if i.bank == 0 {
+                    rng.random()
+                } else {
+                    rng.random_range(0..i.bank as u64)
+                }
+            })
             .collect();
         let items: Vec<Arc<Acquisition>> = numbers
             .par_iter()
@@ -132,7 +140,11 @@ fn acquisition(seed: u64, number: u64, pool: &Pool, i: &Ingredient) -> Option<Ac
     let n_coils = rng.random_range(4..=8);
     let maps = coil_maps_birdcage(n_coils, MATRIX, MATRIX, rng.random());
     let mask = pattern(&mut rng)?;
-    let inside: Vec<f32> = image.iter().map(|v| v.norm()).filter(|v| *v > 0.1).collect();
+    let inside: Vec<f32> = image
+        .iter()
+        .map(|v| v.norm())
+        .filter(|v| *v > 0.1)
+        .collect();
     if inside.len() < MATRIX * MATRIX / 50 {
         return None;
     }
@@ -145,7 +157,17 @@ fn acquisition(seed: u64, number: u64, pool: &Pool, i: &Ingredient) -> Option<Ac
     let scaled = |x: Vec<Complex32>| x.into_iter().map(|c| c / scale).collect::<Vec<_>>();
     let n = MATRIX * MATRIX;
     let weight: Vec<f32> = (0..n)
-        .map(|p| setup.maps().maps.iter().skip(p).step_by(n).map(|s| s.norm_sqr()).sum::<f32>().sqrt())
+        .map(|p| {
+            setup
+                .maps()
+                .maps
+                .iter()
+                .skip(p)
+                .step_by(n)
+                .map(|s| s.norm_sqr())
+                .sum::<f32>()
+                .sqrt()
+        })
         .collect();
     let coil_images = maps.coil_images(&image);
     let truth: Vec<Complex32> = setup
@@ -173,8 +195,17 @@ fn pattern(rng: &mut ChaCha8Rng) -> Option<SamplingMask> {
     if rng.random_bool(0.1) {
         return variable_density(MATRIX, MATRIX, 1.5 * acceleration, 16, rng.random()).ok();
     }
-    let axis = if rng.random_bool(0.5) { PhaseAxis::X } else { PhaseAxis::Y };
-    let lines = LinePattern { axis, acceleration, n_centre, seed: rng.random() };
+    let axis = if rng.random_bool(0.5) {
+        PhaseAxis::X
+    } else {
+        PhaseAxis::Y
+    };
+    let lines = LinePattern {
+        axis,
+        acceleration,
+        n_centre,
+        seed: rng.random(),
+    };
     if rng.random_bool(0.5) {
         equispaced(MATRIX, MATRIX, &lines)
     } else {
@@ -209,7 +240,10 @@ pub fn loss(model: &OmniMri, batch: &ReconBatch, device: &Device) -> Option<Loss
     let side = [n, MATRIX, MATRIX];
     let image = |f: &dyn Fn(&Acquisition) -> &[Complex32]| {
         let values: Vec<f32> = batch.items.iter().flat_map(|a| to_pairs(f(a))).collect();
-        Tensor::<4>::from_data(TensorData::new(values, [side[0], side[1], side[2], 2]), device)
+        Tensor::<4>::from_data(
+            TensorData::new(values, [side[0], side[1], side[2], 2]),
+            device,
+        )
     };
     let ops = batch.items.iter().map(|a| a.op.clone()).collect();
     let rhs: Vec<Vec<Complex32>> = batch.items.iter().map(|a| a.rhs.clone()).collect();
@@ -248,7 +282,10 @@ pub fn loss(model: &OmniMri, batch: &ReconBatch, device: &Device) -> Option<Loss
     let value = |x: Tensor<1>| x.try_into_scalar::<f64>().unwrap_or(f64::NAN);
     let error_ratio = value(magnitude.sqrt().mean());
     Some(Loss {
-        parts: vec![("recon", value(total.clone())), ("error_ratio", error_ratio)],
+        parts: vec![
+            ("recon", value(total.clone())),
+            ("error_ratio", error_ratio),
+        ],
         total,
     })
 }

@@ -59,7 +59,10 @@ fn coils(rng: &mut ChaCha8Rng) -> Vec<Complex32> {
     for c in 0..N_COILS {
         let turns = (c as f32 + rng.random_range(-0.2..0.2)) / N_COILS as f32;
         let (sin, cos) = (std::f32::consts::TAU * turns).sin_cos();
-        let (width, turn) = (rng.random_range(0.75..0.95f32), rng.random_range(0.0..6.2f32));
+        let (width, turn) = (
+            rng.random_range(0.75..0.95f32),
+            rng.random_range(0.0..6.2f32),
+        );
         let ripple = waves(rng, 1);
         out.extend((0..N * N).map(|p| {
             let (y, x) = (unit(p / N), unit(p % N));
@@ -121,18 +124,37 @@ impl Scene {
             mix,
             sigma: 0.0,
         };
-        let bright: Vec<f32> = scene.truth(&scene.image).into_iter().filter(|v| *v > 0.1).collect();
+        let bright: Vec<f32> = scene
+            .truth(&scene.image)
+            .into_iter()
+            .filter(|v| *v > 0.1)
+            .collect();
         scene.sigma = bright.iter().sum::<f32>() / bright.len() as f32 / SIGNAL_TO_NOISE;
         Ok(scene)
     }
 
     fn truth(&self, image: &[f32]) -> Vec<f32> {
-        let coil = |p| self.coils.iter().skip(p).step_by(N * N).map(|s| s.norm_sqr()).sum::<f32>();
-        image.iter().enumerate().map(|(p, v)| coil(p).sqrt() * v).collect()
+        let coil = |p| {
+            self.coils
+                .iter()
+                .skip(p)
+                .step_by(N * N)
+                .map(|s| s.norm_sqr())
+                .sum::<f32>()
+        };
+        image
+            .iter()
+            .enumerate()
+            .map(|(p, v)| coil(p).sqrt() * v)
+            .collect()
     }
 
     fn noise(&self, n: usize, seed: u64) -> Vec<Complex32> {
-        let white = complex_noise(N_COILS * n, self.sigma, &mut ChaCha8Rng::seed_from_u64(seed));
+        let white = complex_noise(
+            N_COILS * n,
+            self.sigma,
+            &mut ChaCha8Rng::seed_from_u64(seed),
+        );
         let mut out = vec![Complex32::default(); white.len()];
         for (ab, w) in self.mix.iter().enumerate() {
             let (a, b) = (ab / N_COILS, ab % N_COILS);
@@ -151,7 +173,11 @@ impl Scene {
             .collect();
         fft2(&mut samples, N, N);
         for (i, (v, e)) in samples.iter_mut().zip(self.noise(N * N, seed)).enumerate() {
-            *v = if self.mask.mask[at(i)] { *v + e } else { Complex32::default() };
+            *v = if self.mask.mask[at(i)] {
+                *v + e
+            } else {
+                Complex32::default()
+            };
         }
         let mut k = KSpace {
             samples,
@@ -165,7 +191,10 @@ impl Scene {
             noise: Some(self.noise(2048, seed ^ 0xffff)),
             ..ReconOptions::default()
         };
-        let solver = Solver { method: Method::L1Wavelet, options };
+        let solver = Solver {
+            method: Method::L1Wavelet,
+            options,
+        };
         let (setup, whitening) = solver.setup(&k)?;
         let white = whitening.as_ref();
         let conventional = of_solution(&k, &setup, &setup.initial, white, "l1-wavelet").image;
@@ -173,7 +202,10 @@ impl Scene {
             w.apply(&mut k.samples);
         }
         let learned = engine.predictor().reconstruct(&setup, &k.samples)?;
-        Ok([conventional, of_solution(&k, &setup, &learned, white, "omnimri").image])
+        Ok([
+            conventional,
+            of_solution(&k, &setup, &learned, white, "omnimri").image,
+        ])
     }
 
     /// Is the neighbourhood of `p` tissue of one kind?
@@ -209,7 +241,8 @@ fn spots(image: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; N * N];
     for y in 1..N - 1 {
         for x in 1..N - 1 {
-            let rows = (y - 1..=y + 1).map(|y| image[y * N + x - 1..=y * N + x + 1].iter().sum::<f32>());
+            let rows =
+                (y - 1..=y + 1).map(|y| image[y * N + x - 1..=y * N + x + 1].iter().sum::<f32>());
             out[y * N + x] = rows.sum::<f32>() / 9.0;
         }
     }
@@ -237,13 +270,19 @@ fn invented(scene: &Scene, made: &[Vec<f32>]) -> usize {
 #[expect(clippy::print_stdout, reason = "the table is the result")]
 fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().collect();
-    let value = |flag: &str| args.iter().position(|a| a == flag).and_then(|i| args.get(i + 1));
+    let value = |flag: &str| {
+        args.iter()
+            .position(|a| a == flag)
+            .and_then(|i| args.get(i + 1))
+    };
     let engine = match value("--model") {
         Some(dir) => Engine::from_dir(Path::new(dir))?,
         None => Engine::embedded()?,
     };
     let pairs: u64 = value("--pairs").map_or(Ok(100), |v| v.parse())?;
-    println!("| acceleration | method | lesions | contrast kept (mean) | 5th percentile | missed | slices without | invented spots |");
+    println!(
+        "| acceleration | method | lesions | contrast kept (mean) | 5th percentile | missed | slices without | invented spots |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for acceleration in [4.0, 8.0] {
         let mut kept = [Vec::new(), Vec::new()];
@@ -256,12 +295,25 @@ fn main() -> Outcome<()> {
             if places.is_empty() {
                 continue;
             }
-            let shape = disc(places[rng.random_range(0..places.len())], rng.random_range(3.0..8.0));
+            let shape = disc(
+                places[rng.random_range(0..places.len())],
+                rng.random_range(3.0..8.0),
+            );
             let sign = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
             let contrast = sign * rng.random_range(0.25..0.6f32);
-            let with: Vec<f32> = scene.image.iter().zip(&shape).map(|(v, s)| v * (1.0 + contrast * s)).collect();
+            let with: Vec<f32> = scene
+                .image
+                .iter()
+                .zip(&shape)
+                .map(|(v, s)| v * (1.0 + contrast * s))
+                .collect();
             let without = scene.truth(&scene.image);
-            let wanted: Vec<f32> = scene.truth(&with).iter().zip(&without).map(|(a, b)| a - b).collect();
+            let wanted: Vec<f32> = scene
+                .truth(&with)
+                .iter()
+                .zip(&without)
+                .map(|(a, b)| a - b)
+                .collect();
             let lesion = scene.reconstruct(&engine, &with, seed)?;
             let clean: Vec<[Vec<f32>; 2]> = (0..REPLICAS)
                 .map(|r| scene.reconstruct(&engine, &scene.image, seed + 1000 * r))

@@ -11,8 +11,8 @@ use omnimri_model::{Answer, Look};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::interpret::known;
-use crate::scan;
 use crate::read::ReadOptions;
+use crate::scan;
 use crate::scope::{Scope, scope};
 
 /// What stands for an answer without words.
@@ -79,7 +79,8 @@ impl Engine {
     pub fn look_at(&self, input: &Path, options: &ReadOptions) -> Result<Looked> {
         let volume = if detect(input)? == InputKind::KSpace {
             let raw = open_raw(input, &options.open)?;
-            scan::reconstruct_scan(Some(self), &raw, options.method, &options.recon, &|_| ())?.volume
+            scan::reconstruct_scan(Some(self), &raw, options.method, &options.recon, &|_| ())?
+                .volume
         } else {
             let volumes = match open(input, &options.open)? {
                 Input::Volumes(volumes) => volumes,

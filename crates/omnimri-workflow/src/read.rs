@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use omnimri_image::nifti::{write_label_map, write_nifti};
 use omnimri_image::{
-    Input, InputKind, OpenOptions, RawScan, SourceKind, Volume, detect, open, open_raw, sha256, stem,
-    write_png_labels,
+    Input, InputKind, OpenOptions, RawScan, SourceKind, Volume, detect, open, open_raw, sha256,
+    stem, write_png_labels,
 };
 use omnimri_recon::{Method, ReconOptions};
 use omnimri_report::result::{InputInfo, ReconstructionInfo, SCHEMA};

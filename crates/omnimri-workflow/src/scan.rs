@@ -38,9 +38,20 @@ pub struct Reconstructed {
 /// Bytes needed to reconstruct the scan: one frame at a time, and the image.
 pub fn bytes_needed(header: &RawHeader) -> usize {
     let (e, r) = (header.encoded, header.recon);
-    let frame = header.n_coils.saturating_mul(e.z).saturating_mul(e.y).saturating_mul(e.x);
-    let images = header.frames.len().saturating_mul(r.z).saturating_mul(r.y).saturating_mul(r.x);
-    frame.saturating_mul(BYTES_A_SAMPLE).saturating_add(images.saturating_mul(12))
+    let frame = header
+        .n_coils
+        .saturating_mul(e.z)
+        .saturating_mul(e.y)
+        .saturating_mul(e.x);
+    let images = header
+        .frames
+        .len()
+        .saturating_mul(r.z)
+        .saturating_mul(r.y)
+        .saturating_mul(r.x);
+    frame
+        .saturating_mul(BYTES_A_SAMPLE)
+        .saturating_add(images.saturating_mul(12))
 }
 
 /// Refuses a scan that would need more than `memory` bytes.
@@ -114,7 +125,12 @@ pub fn reconstruct_scan(
     let each = size.z * size.y * size.x;
     let mut complex = vec![Complex32::default(); each * layout.n_slices * layout.n_frames];
     let mut warnings = header.warnings.clone();
-    let about = (first.method.clone(), first.why.clone(), first.acceleration, first.lambda);
+    let about = (
+        first.method.clone(),
+        first.why.clone(),
+        first.acceleration,
+        first.lambda,
+    );
     let mut made = Some(first);
     for (index, place) in layout.places.iter().enumerate() {
         let image = match made.take() {
@@ -173,12 +189,19 @@ pub fn pictures(
     let size = made.volume.geometry.size;
     let each = size.z / layout.n_slices.max(1);
     let z = size.z / 2;
-    let index = layout.places.iter().position(|p| *p == z / each.max(1)).unwrap_or(0);
+    let index = layout
+        .places
+        .iter()
+        .position(|p| *p == z / each.max(1))
+        .unwrap_or(0);
     let zero_filled = frame_image(None, scan, index, Method::ZeroFilled, options)?;
     let n = size.y * size.x;
     let at = (z % each.max(1)) * n;
     Ok(ReconPictures {
-        zero_filled: zero_filled.image[at..at + n].iter().map(|v| v.norm()).collect(),
+        zero_filled: zero_filled.image[at..at + n]
+            .iter()
+            .map(|v| v.norm())
+            .collect(),
         reconstructed: made.volume.slice(0, z).to_vec(),
         n_y: size.y,
         n_x: size.x,
@@ -251,7 +274,9 @@ fn geometry(header: &RawHeader, layout: &Layout, size: Zyx<usize>) -> Geometry {
     if layout.n_slices > 1
         && let Some(last) = position(layout.n_slices - 1)
     {
-        let d: f64 = (0..3).map(|i| (last.centre_mm[i] - first.centre_mm[i]) * first.slice[i]).sum();
+        let d: f64 = (0..3)
+            .map(|i| (last.centre_mm[i] - first.centre_mm[i]) * first.slice[i])
+            .sum();
         if d.abs() > 1e-3 {
             spacing.z = d / (layout.n_slices - 1) as f64;
         }
@@ -271,7 +296,11 @@ fn affine(p: &SlicePosition, spacing: Zyx<f64>, size: Zyx<usize>, slab: usize) -
     m[3][3] = 1.0;
     // DICOM's LPS to RAS: the first two axes change sign.
     for (row, sign) in [-1.0, -1.0, 1.0].into_iter().enumerate() {
-        let step = [p.read[row] * spacing.x, p.phase[row] * spacing.y, p.slice[row] * spacing.z];
+        let step = [
+            p.read[row] * spacing.x,
+            p.phase[row] * spacing.y,
+            p.slice[row] * spacing.z,
+        ];
         let middle = [size.x / 2, size.y / 2, slab];
         let start: f64 = p.centre_mm[row] - (0..3).map(|a| step[a] * middle[a] as f64).sum::<f64>();
         for (column, v) in step.into_iter().enumerate() {
@@ -310,7 +339,10 @@ pub fn noise_map(
             hint: "leave out --uncertainty",
         }));
     };
-    let noise = options.noise.clone().or_else(|| scan.header.noise.as_ref().map(|n| n.samples.clone()));
+    let noise = options
+        .noise
+        .clone()
+        .or_else(|| scan.header.noise.as_ref().map(|n| n.samples.clone()));
     let whitening = match &noise {
         Some(n) => Some(Whitening::from_noise_scan(n, k.n_coils).map_err(fail)?),
         None => None,
@@ -337,7 +369,9 @@ pub fn noise_map(
             Err(Carried::Recon(e)) => Err(e),
             Err(Carried::Workflow(e)) => {
                 failed.replace(Some(e));
-                Err(omnimri_recon::Error::NoSignal { found: "a replica that could not be reconstructed" })
+                Err(omnimri_recon::Error::NoSignal {
+                    found: "a replica that could not be reconstructed",
+                })
             }
         }
     });

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use omnimri_image::{
-    Info as FileInfo, Input, InputKind, KSpaceOptions, OpenOptions, RawHeader, Zyx, detect, open, open_raw,
+    Info as FileInfo, Input, InputKind, KSpaceOptions, OpenOptions, RawHeader, Zyx, detect, open,
+    open_raw,
 };
 use omnimri_workflow::Engine;
 

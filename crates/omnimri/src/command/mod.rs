@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::CommandFactory;
 use indicatif::{ProgressBar, ProgressStyle};
-use omnimri_image::{KSpaceOptions, RawOptions, NpyData, OpenOptions, read_npy};
+use omnimri_image::{KSpaceOptions, NpyData, OpenOptions, RawOptions, read_npy};
 use omnimri_recon::ReconOptions;
 use omnimri_workflow::{Engine, ReadOptions};
 

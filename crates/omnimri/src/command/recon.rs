@@ -18,7 +18,10 @@ use crate::cli::{Part, Recon};
 pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
     let options = super::read_options(&args.kspace)?;
     // Refused before any work: a folder that is not there.
-    for file in [Some(&args.out), args.uncertainty.as_ref()].into_iter().flatten() {
+    for file in [Some(&args.out), args.uncertainty.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         let folder = file.parent().filter(|f| !f.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|f| !f.is_dir()) {
             anyhow::bail!(
@@ -64,12 +67,18 @@ pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
         write(file, &volume, &[], Part::Magnitude)?;
     }
     let size = made.volume.geometry.size;
-    let slices = if size.z > 1 { format!("{} x ", size.z) } else { String::new() };
+    let slices = if size.z > 1 {
+        format!("{} x ", size.z)
+    } else {
+        String::new()
+    };
     let frames = match made.volume.n_frames {
         1 => String::new(),
         n => format!(", {n} frames"),
     };
-    let lambda = made.lambda.map_or(String::new(), |l| format!(", lambda {l:.3e}"));
+    let lambda = made
+        .lambda
+        .map_or(String::new(), |l| format!(", lambda {l:.3e}"));
     eprintln!(
         "{}: {slices}{} x {}{frames}, {} coils, {:.1}-fold undersampled, method {}{lambda} -> {}",
         args.input.display(),
@@ -127,7 +136,10 @@ fn write(path: &Path, volume: &Volume, complex: &[Complex32], part: Part) -> any
         write_cfl(path, &values, &shape)?;
     } else if name.ends_with(".png") {
         if size.z * volume.n_frames > 1 {
-            eprintln!("warning: A PNG holds one slice: the middle one of {} was written.", size.z);
+            eprintln!(
+                "warning: A PNG holds one slice: the middle one of {} was written.",
+                size.z
+            );
         }
         write_png_grey(path, volume.slice(0, size.z / 2), size.x, size.y)?;
     } else {

@@ -17,7 +17,15 @@ fn every_method_writes_every_kind_of_image() {
     let k = kspace_npy(dir.path(), "k.npy");
     let (truth, n) = slice();
     let mut errors = Vec::new();
-    let methods = ["zero-filled", "sense", "grappa", "l1-wavelet", "tv", "omnimri", "auto"];
+    let methods = [
+        "zero-filled",
+        "sense",
+        "grappa",
+        "l1-wavelet",
+        "tv",
+        "omnimri",
+        "auto",
+    ];
     for method in methods {
         let out = dir.path().join(format!("{method}.npy"));
         let args = [
@@ -49,7 +57,10 @@ fn every_method_writes_every_kind_of_image() {
         iterative.iter().all(|e| *e < 0.08 && *e < zero_filled),
         "{iterative:?} and {zero_filled}"
     );
-    assert!(wavelet < sense && auto == wavelet, "{wavelet}, {sense}, {auto}");
+    assert!(
+        wavelet < sense && auto == wavelet,
+        "{wavelet}, {sense}, {auto}"
+    );
 
     for name in ["image.nii.gz", "image.nii", "image.png"] {
         let out = dir.path().join(name);
@@ -120,7 +131,16 @@ fn parts_of_the_complex_image_fit_each_other() {
     let k = kspace_npy(dir.path(), "k.npy");
     let made = |part: &str, name: &str| {
         let out = dir.path().join(name);
-        let args = ["recon", arg(&k), "--axes", "coil,y,x", "--part", part, "--out", arg(&out)];
+        let args = [
+            "recon",
+            arg(&k),
+            "--axes",
+            "coil,y,x",
+            "--part",
+            part,
+            "--out",
+            arg(&out),
+        ];
         omnimri(args).done();
         read_npy(&out, &OpenOptions::default()).unwrap().data
     };
@@ -136,8 +156,17 @@ fn parts_of_the_complex_image_fit_each_other() {
         assert!((c.re - expected.0).abs() + (c.im - expected.1).abs() < 1e-4 * m.max(1.0));
     }
     let out = dir.path().join("c.png");
-    omnimri(["recon", arg(&k), "--axes", "coil,y,x", "--part", "complex", "--out", arg(&out)])
-        .failed(1, &["c.png", "complex"]);
+    omnimri([
+        "recon",
+        arg(&k),
+        "--axes",
+        "coil,y,x",
+        "--part",
+        "complex",
+        "--out",
+        arg(&out),
+    ])
+    .failed(1, &["c.png", "complex"]);
 }
 
 #[test]
@@ -145,7 +174,16 @@ fn a_scan_that_needs_more_memory_is_refused_with_the_number() {
     let dir = tempfile::tempdir().unwrap();
     let k = kspace_npy(dir.path(), "k.npy");
     let out = dir.path().join("image.npy");
-    let args = ["recon", arg(&k), "--axes", "coil,y,x", "--memory", "100K", "--out", arg(&out)];
+    let args = [
+        "recon",
+        arg(&k),
+        "--axes",
+        "coil,y,x",
+        "--memory",
+        "100K",
+        "--out",
+        arg(&out),
+    ];
     omnimri(args).failed(1, &["k.npy", "--memory", "needs about"]);
     assert_eq!(names(dir.path()), ["k.npy"]);
 }
@@ -156,13 +194,25 @@ fn a_noise_map_has_the_matrix_of_the_image() {
     let k = kspace_npy(dir.path(), "k.npy");
     let (out, map) = (dir.path().join("image.npy"), dir.path().join("noise.npy"));
     let args = [
-        "recon", arg(&k), "--axes", "coil,y,x", "--method", "zero-filled", "--out", arg(&out),
-        "--uncertainty", arg(&map), "--replicas", "8",
+        "recon",
+        arg(&k),
+        "--axes",
+        "coil,y,x",
+        "--method",
+        "zero-filled",
+        "--out",
+        arg(&out),
+        "--uncertainty",
+        arg(&map),
+        "--replicas",
+        "8",
     ];
     omnimri(args).done();
     let image = read_npy(&out, &OpenOptions::default()).unwrap();
     let noise = read_npy(&map, &OpenOptions::default()).unwrap();
     assert_eq!(image.shape, noise.shape);
-    let NpyData::F32(values) = noise.data else { panic!("float32") };
+    let NpyData::F32(values) = noise.data else {
+        panic!("float32")
+    };
     assert!(values.iter().all(|v| v.is_finite() && *v >= 0.0) && values.iter().any(|v| *v > 0.0));
 }
