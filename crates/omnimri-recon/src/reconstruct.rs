@@ -239,10 +239,13 @@ impl Solver {
     fn solve(&self, kspace: &KSpace) -> Result<SenseSetup> {
         let reference = self.reference(kspace)?;
         let (lambda, max_iterations) = (self.options.lambda, self.options.max_iterations);
+        // Whitened samples have unit variance.
+        let noise_variance = self.options.noise.as_ref().map(|_| 1.0);
         let sparsity = match self.method {
             Method::Sense => {
                 let mut options = SenseOptions {
                     lambda,
+                    noise_variance,
                     ..SenseOptions::default()
                 };
                 options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
@@ -259,6 +262,7 @@ impl Solver {
         };
         let mut options = SparseOptions::default();
         options.sparsity = sparsity;
+        options.noise_variance = noise_variance;
         options.lambda = lambda;
         options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
         let maps = joint_maps(reference.as_ref().unwrap_or(kspace))?;

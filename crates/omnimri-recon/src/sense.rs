@@ -44,6 +44,8 @@ pub fn estimate_maps(kspace: &KSpace) -> Result<CoilMaps> {
 pub struct SenseOptions {
     /// Tikhonov weight in units of the normal operator, whose norm is at most one; chosen from the noise level if `None`.
     pub lambda: Option<f32>,
+    /// Noise variance of a complex sample, where it is known; estimated from the samples if `None`.
+    pub noise_variance: Option<f64>,
     /// Most iterations.
     pub max_iterations: usize,
     /// Stop when the residual of the normal equation has fallen to this part of its start.
@@ -54,6 +56,7 @@ impl Default for SenseOptions {
     fn default() -> Self {
         Self {
             lambda: None,
+            noise_variance: None,
             max_iterations: 60,
             tolerance: 1e-4,
         }
@@ -126,7 +129,7 @@ pub fn sense_with_maps(
             hint: "maps must have the coils and the matrix of the k-space",
         });
     }
-    let noise_variance = noise_variance(kspace);
+    let noise_variance = options.noise_variance.unwrap_or_else(|| noise_variance(kspace));
     let lambda = match options.lambda {
         Some(lambda) if lambda.is_finite() && lambda >= 0.0 => lambda,
         Some(lambda) => {

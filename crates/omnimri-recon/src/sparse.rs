@@ -54,6 +54,8 @@ pub struct SparseOptions {
     pub sparsity: Sparsity,
     /// Weight of `R` in the units of the samples; chosen from the noise level if `None`.
     pub lambda: Option<f32>,
+    /// Noise variance of a complex sample, where it is known; estimated from the samples if `None`.
+    pub noise_variance: Option<f64>,
     /// Rounds in which phase and support are learned.
     pub rounds: usize,
     /// Iterations of each round.
@@ -77,6 +79,7 @@ impl Default for SparseOptions {
         Self {
             sparsity: Sparsity::default(),
             lambda: None,
+            noise_variance: None,
             rounds: 4,
             round_iterations: 20,
             max_iterations: 60,
@@ -265,7 +268,7 @@ pub fn sparse_with_maps(
             hint: "leave it out to have it chosen from the noise level",
         });
     }
-    let noise_variance = noise_variance(kspace);
+    let noise_variance = options.noise_variance.unwrap_or_else(|| noise_variance(kspace));
     let normal = CartesianNormal::new(kspace.mask.clone(), kspace.n_y, kspace.n_x);
     let adjoint = crate::zero_filled::coil_images(kspace);
     let solution = solve(
