@@ -18,6 +18,8 @@ pub(crate) struct Radial {
     pub first: Vec<f64>,
     /// Distance from sample to sample.
     pub step: f64,
+    /// Largest distance at which a readout passes the centre.
+    pub off_centre: f64,
 }
 
 impl Radial {
@@ -31,6 +33,7 @@ impl Radial {
             directions: Vec::new(),
             first: Vec::new(),
             step: 0.0,
+            off_centre: 0.0,
         };
         for (i, readout) in coord.chunks_exact(n_samples).enumerate() {
             let (a, b) = (plane(&readout[0]), plane(&readout[n_samples - 1]));
@@ -57,6 +60,7 @@ impl Radial {
             if !straight || across.abs() > 2.0 * step || first > 2.0 * step {
                 return None;
             }
+            out.off_centre = out.off_centre.max(across.abs());
             out.directions.push(direction);
             out.first.push(first);
         }
@@ -120,8 +124,10 @@ impl Radial {
 /// # Errors
 /// See [`Nufft::new`].
 pub fn density_weights(coord: &[[f32; 3]], n_samples: usize, size: Zyx<usize>) -> Result<Vec<f32>> {
+    // Spokes that miss the centre, as corrected ones do, share it out differently from a ramp.
     if size.z == 1
         && let Some(radial) = Radial::of(coord, n_samples)
+        && radial.off_centre < 0.1 * radial.step
     {
         return Ok(radial.weights(n_samples));
     }
