@@ -129,7 +129,9 @@ pub fn sense_with_maps(
             hint: "maps must have the coils and the matrix of the k-space",
         });
     }
-    let noise_variance = options.noise_variance.unwrap_or_else(|| noise_variance(kspace));
+    let noise_variance = options
+        .noise_variance
+        .unwrap_or_else(|| noise_variance(kspace));
     let lambda = match options.lambda {
         Some(lambda) if lambda.is_finite() && lambda >= 0.0 => lambda,
         Some(lambda) => {

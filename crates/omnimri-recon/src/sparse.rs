@@ -268,7 +268,9 @@ pub fn sparse_with_maps(
             hint: "leave it out to have it chosen from the noise level",
         });
     }
-    let noise_variance = options.noise_variance.unwrap_or_else(|| noise_variance(kspace));
+    let noise_variance = options
+        .noise_variance
+        .unwrap_or_else(|| noise_variance(kspace));
     let normal = CartesianNormal::new(kspace.mask.clone(), kspace.n_y, kspace.n_x);
     let adjoint = crate::zero_filled::coil_images(kspace);
     let solution = solve(

@@ -287,6 +287,7 @@ mod tests {
 
     fn by_sense(maps: &CoilMaps) -> impl Fn(&KSpace) -> Result<Vec<f32>> {
         let options = SenseOptions {
+            noise_variance: None,
             lambda: Some(0.0),
             max_iterations: 60,
             tolerance: 1e-6,
