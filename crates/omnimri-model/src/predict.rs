@@ -20,7 +20,7 @@ use crate::mirror;
 use crate::model::OmniMri;
 use crate::preprocess::{Affine2, Prepared, SIDE, normalise, prepare, resample, window};
 use crate::prompt::{self, shown_slices};
-use crate::sense::{BatchSense, describe, to_complex, to_pairs};
+use crate::sense::{BatchSense, Mirrored, describe, to_complex, to_pairs};
 use crate::task::MaskTask;
 use crate::tokenizer::Tokenizer;
 use crate::unrolled::ACQUISITION;
@@ -316,11 +316,20 @@ impl Predictor {
             TensorData::new(acquisition.to_vec(), [1, ACQUISITION]),
             &self.device,
         );
-        let z = self.model.unrolled.forward(x, &sense, pooled, acquisition);
-        let z: Vec<Complex32> = to_complex(&read(z)?)
-            .into_iter()
-            .map(|c| c * scale)
-            .collect();
+        // The mean over mirror images: what the network makes of chance differs between them.
+        let mirrored: [&[isize]; 4] = [&[], &[1], &[2], &[1, 2]];
+        let mut z = vec![Complex32::default(); h * w];
+        for axes in mirrored {
+            let seen = Mirrored { op: &sense, axes };
+            let (x, pooled, acquisition) = (x.clone(), pooled.clone(), acquisition.clone());
+            let out = self
+                .model
+                .unrolled
+                .forward(seen.mirror(x), &seen, pooled, acquisition);
+            for (z, c) in z.iter_mut().zip(to_complex(&read(seen.mirror(out))?)) {
+                *z += c * (scale / mirrored.len() as f32);
+            }
+        }
         Ok(held_to_samples(
             &op,
             &rhs,

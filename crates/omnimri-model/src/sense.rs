@@ -29,6 +29,32 @@ pub fn describe(setup: &SenseSetup) -> Option<(f32, [f32; ACQUISITION])> {
     (scale > 0.0).then_some((scale, [100.0 * noise.min(0.2), acceleration.ln()]))
 }
 
+/// What of an acquisition lies outside those the network was trained on (`configs/nano/recon.toml`), a sentence each.
+pub fn outside_training(setup: &SenseSetup) -> Vec<String> {
+    let mut out = Vec::new();
+    let Some((_, [noise, acceleration])) = describe(setup) else {
+        return out;
+    };
+    let acceleration = acceleration.exp();
+    if !(2.5..=13.0).contains(&acceleration) {
+        out.push(format!(
+            "The learned reconstruction was trained on 3 to 12-fold undersampling, not on {acceleration:.1}-fold."
+        ));
+    }
+    if !(0.3..=15.0).contains(&noise) {
+        out.push(format!(
+            "The learned reconstruction was trained on noise of 0.5 to 10 per cent a sample, not on {noise:.2} per cent."
+        ));
+    }
+    let n_coils = setup.maps().n_coils;
+    if n_coils < 4 {
+        out.push(format!(
+            "The learned reconstruction was trained on 4 to 8 coils, not on {n_coils}."
+        ));
+    }
+    out
+}
+
 /// Pairs of real and imaginary parts to complex numbers.
 pub fn to_complex(x: &[f32]) -> Vec<Complex32> {
     x.chunks_exact(2)
@@ -81,5 +107,30 @@ impl BatchSense {
 impl SenseOp for BatchSense {
     fn residual(&self, x: Tensor<4>) -> Tensor<4> {
         self_adjoint(x, self.normal.clone()) - self.rhs.clone()
+    }
+}
+
+/// An encoding seen in a mirror: the network works on the mirrored image, the operator on the image itself.
+pub struct Mirrored<'a> {
+    /// The encoding.
+    pub op: &'a dyn SenseOp,
+    /// Axes that are mirrored, 1 (height) or 2 (width).
+    pub axes: &'a [isize],
+}
+
+impl Mirrored<'_> {
+    /// The image mirrored, `[n, h, w, 2]`; twice is none.
+    pub fn mirror(&self, x: Tensor<4>) -> Tensor<4> {
+        if self.axes.is_empty() {
+            x
+        } else {
+            x.flip(self.axes)
+        }
+    }
+}
+
+impl SenseOp for Mirrored<'_> {
+    fn residual(&self, x: Tensor<4>) -> Tensor<4> {
+        self.mirror(self.op.residual(self.mirror(x)))
     }
 }

@@ -268,3 +268,57 @@ fn interpolate(
         support: vec![true; full],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sampling::{LinePattern, PhaseAxis, equispaced};
+    use crate::simulate::acquire::{acquire, coil_maps_birdcage};
+
+    #[test]
+    fn maps_agree_with_the_truth_with_seven_lines_in_the_centre() {
+        let (n_y, n_x) = (96, 91);
+        let truth = coil_maps_birdcage(6, n_y, n_x, 3);
+        let image: Vec<Complex32> = (0..n_y * n_x)
+            .map(|p| {
+                let y = (p / n_x) as f32 / n_y as f32 - 0.5;
+                let x = (p % n_x) as f32 / n_x as f32 - 0.5;
+                let inside = f32::from(u8::from(y * y + x * x * 1.3 < 0.15));
+                Complex32::from(inside * (1.0 + 0.5 * (31.0 * y).sin() * (23.0 * x).cos()))
+            })
+            .collect();
+        let lines = LinePattern {
+            axis: PhaseAxis::X,
+            acceleration: 6.0,
+            n_centre: 7,
+            seed: 1,
+        };
+        let mask = equispaced(n_y, n_x, &lines).unwrap();
+        let kspace = acquire(&image, &truth, &mask, 0.01, 5).unwrap();
+        let maps = nlinv(&kspace, &NlinvOptions::default()).unwrap();
+        let n = n_y * n_x;
+        let inside: Vec<usize> = (0..n).filter(|&p| image[p].re > 0.2).collect();
+        let good = inside.iter().filter(|&&p| {
+            let fit: Complex32 = (0..6)
+                .map(|c| maps.maps[c * n + p].conj() * truth.maps[c * n + p])
+                .sum();
+            fit.norm() > 0.98
+        });
+        let good = good.count();
+        assert!(good * 100 > inside.len() * 95, "{good} of {}", inside.len());
+    }
+
+    #[test]
+    fn a_scan_of_zeros_is_refused() {
+        let kspace = KSpace {
+            samples: vec![Complex32::default(); 2 * 30],
+            n_coils: 2,
+            n_y: 5,
+            n_x: 6,
+            mask: vec![true; 30],
+            warnings: Vec::new(),
+        };
+        let error = nlinv(&kspace, &NlinvOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::NoCalibration { .. }));
+    }
+}

@@ -48,7 +48,6 @@ pub enum Sparsity {
 
 /// Settings; the defaults were measured on the val cases of reconstruction.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct SparseOptions {
     /// In what the image is sparse.
     pub sparsity: Sparsity,
@@ -288,4 +287,138 @@ pub fn sparse_with_maps(
         iterations: solution.iterations,
         factor: Some(solution.factor),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sampling::{LinePattern, PhaseAxis, SamplingMask, equispaced, random_lines};
+    use crate::sense::{SenseOptions, sense};
+    use crate::simulate::acquire::{acquire, coil_maps_birdcage};
+    use crate::zero_filled::root_sum_of_squares;
+
+    const N_Y: usize = 90;
+    const N_X: usize = 101;
+
+    /// An ellipse with a square and a smooth phase, measured by six coils; and its magnitude.
+    fn scene(mask: &SamplingMask) -> (KSpace, Vec<f32>) {
+        let image: Vec<Complex32> = (0..N_Y * N_X)
+            .map(|i| {
+                let y = (i / N_X) as f32 / N_Y as f32 - 0.5;
+                let x = (i % N_X) as f32 / N_X as f32 - 0.5;
+                let inside = f32::from(u8::from((y / 0.36).powi(2) + (x / 0.3).powi(2) < 1.0));
+                let square = f32::from(u8::from(y.abs() < 0.08 && (x - 0.1).abs() < 0.06));
+                Complex32::from_polar(inside * (0.8 - 0.4 * square), 1.5 * y + x)
+            })
+            .collect();
+        let maps = coil_maps_birdcage(6, N_Y, N_X, 4);
+        let truth = image.iter().map(|v| v.norm()).collect();
+        (acquire(&image, &maps, mask, 0.02, 3).unwrap(), truth)
+    }
+
+    fn lines(acceleration: f64, n_centre: usize) -> LinePattern {
+        LinePattern {
+            axis: PhaseAxis::X,
+            acceleration,
+            n_centre,
+            seed: 2,
+        }
+    }
+
+    fn error(setup: &SenseSetup, truth: &[f32]) -> f64 {
+        let image = root_sum_of_squares(&setup.operator.coil_images(&setup.initial), N_Y * N_X);
+        let square = |v: f32| f64::from(v).powi(2);
+        let wrong: f64 = image.iter().zip(truth).map(|(a, b)| square(a - b)).sum();
+        (wrong / truth.iter().map(|b| square(*b)).sum::<f64>()).sqrt()
+    }
+
+    #[test]
+    fn both_priors_beat_least_squares_and_seven_lines_are_enough() {
+        for (mask, bound) in [
+            (equispaced(N_Y, N_X, &lines(4.0, 9)).unwrap(), 0.08),
+            (random_lines(N_Y, N_X, &lines(7.0, 7)).unwrap(), 0.2),
+        ] {
+            let (kspace, truth) = scene(&mask);
+            let plain = error(&sense(&kspace, &SenseOptions::default()).unwrap(), &truth);
+            for sparsity in [Sparsity::Wavelet, Sparsity::TotalVariation] {
+                let options = SparseOptions {
+                    sparsity,
+                    ..SparseOptions::default()
+                };
+                let found = error(&sparse(&kspace, &options).unwrap(), &truth);
+                assert!(
+                    found < bound && found < 0.7 * plain,
+                    "{sparsity:?}: {found}, {plain}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_image_does_not_depend_on_the_number_of_threads() {
+        let (kspace, _) = scene(&equispaced(N_Y, N_X, &lines(4.0, 9)).unwrap());
+        let options = SparseOptions {
+            max_iterations: 10,
+            ..SparseOptions::default()
+        };
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let setup = pool
+                .build()
+                .unwrap()
+                .install(|| sparse(&kspace, &options))
+                .unwrap();
+            (setup.initial, setup.operator.maps().maps.clone())
+        };
+        assert!(run(1) == run(3));
+    }
+
+    #[test]
+    fn a_scan_without_a_full_centre_is_solved_and_a_single_coil_too() {
+        let every_third = SamplingMask {
+            mask: (0..N_Y * N_X)
+                .map(|i| (i % N_X) % 3 == (N_X / 2) % 3)
+                .collect(),
+            n_y: N_Y,
+            n_x: N_X,
+        };
+        let (kspace, truth) = scene(&every_third);
+        let found = error(&sparse(&kspace, &SparseOptions::default()).unwrap(), &truth);
+        assert!(found < 0.35, "{found}");
+        let mut one = kspace.clone();
+        one.n_coils = 1;
+        one.samples.truncate(N_Y * N_X);
+        let setup = sparse(&one, &SparseOptions::default()).unwrap();
+        assert!(
+            setup
+                .initial
+                .iter()
+                .all(|v| v.re.is_finite() && v.im.is_finite())
+        );
+    }
+
+    #[test]
+    fn the_factor_carries_the_phase_that_was_taken_out() {
+        let (kspace, truth) = scene(&SamplingMask::full(N_Y, N_X));
+        let setup = sparse(&kspace, &SparseOptions::default()).unwrap();
+        let phase = setup.phase(&setup.initial);
+        let a = 30 * N_X + 50;
+        assert!(truth[a] > 0.5);
+        // The image is nearly real, and the taken phase times it is what the plain maps would have given.
+        assert!(setup.initial[a].im.abs() < 0.2 * setup.initial[a].re.abs());
+        assert!((phase[a].norm() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn weights_that_are_none_are_refused() {
+        let (kspace, _) = scene(&equispaced(N_Y, N_X, &lines(4.0, 9)).unwrap());
+        for lambda in [f32::NAN, -1.0, f32::INFINITY] {
+            let options = SparseOptions {
+                lambda: Some(lambda),
+                ..SparseOptions::default()
+            };
+            let error = sparse(&kspace, &options).unwrap_err();
+            assert!(matches!(error, Error::OutOfRange { what: "lambda", .. }));
+        }
+    }
 }

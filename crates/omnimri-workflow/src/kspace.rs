@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use omnimri_image::{Acquisition, Affine, Geometry, KSpace, SourceKind, Trust, Volume, Zyx};
+use omnimri_model::sense::outside_training;
 use omnimri_recon::reconstruct::{Solver, of_solution};
 use omnimri_recon::{Method, ReconOptions, Reconstruction, reconstruct};
 
@@ -63,6 +64,7 @@ fn learned(
         "Reconstructed by the learned method: compare with `--method l1-wavelet` before relying on fine detail."
             .to_owned(),
     );
+    made.warnings.extend(outside_training(&setup));
     Ok(made)
 }
 

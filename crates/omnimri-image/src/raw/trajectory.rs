@@ -44,9 +44,15 @@ pub fn noncartesian_from_npy(
         ));
     };
     let shape = reader.shape();
-    let n_coils = match shape {
-        [coils, rest @ ..] if rest == places => *coils,
-        _ if shape == places => 1,
+    // One of the two may leave out how samples fall into readouts.
+    let alike = |rest: &[usize]| {
+        rest == places
+            || ((rest.len() == 1 || places.len() == 1)
+                && rest.iter().product::<usize>() == places.iter().product::<usize>())
+    };
+    let (n_coils, rest) = match shape {
+        [coils, rest @ ..] if !rest.is_empty() && alike(rest) => (*coils, rest),
+        _ if alike(shape) => (1, shape),
         _ => {
             return Err(wrong(
                 coord,
@@ -61,7 +67,11 @@ pub fn noncartesian_from_npy(
             ));
         }
     };
-    let (n_readouts, n_samples) = match *places {
+    let (n_readouts, n_samples) = match *if rest.len() > places.len() {
+        rest
+    } else {
+        places
+    } {
         [samples] => (1, samples),
         [readouts, samples] => (readouts, samples),
         _ => {
