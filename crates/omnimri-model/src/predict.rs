@@ -317,10 +317,14 @@ impl Predictor {
             &self.device,
         );
         // The mean over mirror images: what the network makes of chance differs between them.
-        let mirrored: [&[isize]; 4] = [&[], &[1], &[2], &[1, 2]];
+        let mirrored = [(false, false), (true, false), (false, true), (true, true)];
         let mut z = vec![Complex32::default(); h * w];
-        for axes in mirrored {
-            let seen = Mirrored { op: &sense, axes };
+        for (vertical, horizontal) in mirrored {
+            let seen = Mirrored {
+                op: &sense,
+                vertical,
+                horizontal,
+            };
             let (x, pooled, acquisition) = (x.clone(), pooled.clone(), acquisition.clone());
             let out = self
                 .model

@@ -114,18 +114,17 @@ impl SenseOp for BatchSense {
 pub struct Mirrored<'a> {
     /// The encoding.
     pub op: &'a dyn SenseOp,
-    /// Axes that are mirrored, 1 (height) or 2 (width).
-    pub axes: &'a [isize],
+    /// Is the image mirrored top to bottom?
+    pub vertical: bool,
+    /// Is it mirrored left to right?
+    pub horizontal: bool,
 }
 
 impl Mirrored<'_> {
     /// The image mirrored, `[n, h, w, 2]`; twice is none.
     pub fn mirror(&self, x: Tensor<4>) -> Tensor<4> {
-        if self.axes.is_empty() {
-            x
-        } else {
-            x.flip(self.axes)
-        }
+        let x = if self.vertical { x.flip([1]) } else { x };
+        if self.horizontal { x.flip([2]) } else { x }
     }
 }
 

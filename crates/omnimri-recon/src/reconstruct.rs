@@ -5,7 +5,7 @@ use std::str::FromStr;
 use num_complex::Complex32;
 use omnimri_image::KSpace;
 
-use crate::calibration::{Whitening, validate};
+use crate::calibration::{CalibrationArea, MIN_CALIBRATION, Whitening, validate};
 use crate::coil_maps::strongest_combination;
 use crate::grappa::{GrappaOptions, grappa_calibrated};
 use crate::matrix::resize_kspace;
@@ -266,7 +266,16 @@ impl Solver {
         options.lambda = lambda;
         options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
         let maps = joint_maps(reference.as_ref().unwrap_or(kspace))?;
-        sparse_with_maps(kspace, maps, &options)
+        let mut setup = sparse_with_maps(kspace, maps, &options)?;
+        let scan = reference.as_ref().unwrap_or(kspace);
+        let area = CalibrationArea::find(&scan.mask, scan.n_y, scan.n_x, MIN_CALIBRATION);
+        if kspace.n_coils > 1 && !area.at_least(MIN_CALIBRATION) {
+            setup.warnings.push(
+                "The scan has no fully sampled centre: coil maps rest on undersampled data, and aliasing may remain."
+                    .to_owned(),
+            );
+        }
+        Ok(setup)
     }
 }
 
@@ -331,7 +340,7 @@ pub fn of_solution(
         whitening.undo(&mut coils);
     }
     let acceleration = acceleration(kspace);
-    let mut warnings = Vec::new();
+    let mut warnings = setup.warnings.clone();
     if kspace.n_coils > 1 && acceleration > kspace.n_coils as f64 {
         warnings.push(format!(
             "The scan is accelerated {acceleration:.1} times with {} coils: detail is uncertain.",
@@ -382,8 +391,7 @@ fn choose(kspace: &KSpace) -> (Method, String) {
         let why = "everything was measured, so there is nothing to solve for";
         return (Method::ZeroFilled, why.to_owned());
     }
-    let area =
-        crate::calibration::CalibrationArea::find(&kspace.mask, kspace.n_y, kspace.n_x, usize::MAX);
+    let area = CalibrationArea::find(&kspace.mask, kspace.n_y, kspace.n_x, usize::MAX);
     let why = format!(
         "{:.1}-fold undersampled, {} coil{}, fully sampled centre {} x {}",
         acceleration(kspace),

@@ -78,6 +78,8 @@ pub struct SenseSetup {
     pub iterations: usize,
     /// Factor a pixel that the maps were multiplied by, if any: `factor * initial` is the image with its phase.
     pub factor: Option<Vec<Complex32>>,
+    /// What a user should know of this solution, each one sentence.
+    pub warnings: Vec<String>,
 }
 
 impl SenseSetup {
@@ -161,6 +163,7 @@ pub fn sense_with_maps(
         noise_variance,
         iterations: solution.iterations,
         factor: None,
+        warnings: Vec::new(),
     })
 }
 

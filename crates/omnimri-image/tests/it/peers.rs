@@ -87,7 +87,11 @@ fn kspace_files_open_without_axis_names() {
         ));
     }
     let raw = data.join("kspace/siemens_gre_2ch.dat");
-    assert!(detect(&raw).unwrap_err().is_unsupported());
+    assert_eq!(detect(&raw).unwrap(), InputKind::KSpace);
+    let Input::KSpace(k) = open(&raw, &OpenOptions::default()).unwrap() else {
+        panic!("raw data are no image");
+    };
+    assert_eq!((k.n_coils, k.n_y, k.n_x), (2, 160, 320));
 }
 
 #[test]

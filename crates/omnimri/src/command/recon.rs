@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use num_complex::Complex32;
 use omnimri_image::nifti::{write_nifti, write_nifti_complex};
 use omnimri_image::{
-    InputKind, Volume, detect, open_raw, write_cfl, write_npy_complex32, write_npy_f32,
+    InputKind, Volume, detect, open, open_raw, write_cfl, write_npy_complex32, write_npy_f32,
     write_png_grey,
 };
 use omnimri_recon::Method;
@@ -31,6 +31,8 @@ pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
         }
     }
     if detect(&args.input)? != InputKind::KSpace {
+        // A damaged file is that before it is of the wrong kind.
+        open(&args.input, &options.open)?;
         return Err(Error::Kind {
             path: args.input.clone(),
             expected: "k-space",
@@ -80,11 +82,12 @@ pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
         .lambda
         .map_or(String::new(), |l| format!(", lambda {l:.3e}"));
     eprintln!(
-        "{}: {slices}{} x {}{frames}, {} coils, {:.1}-fold undersampled, method {}{lambda} -> {}",
+        "{}: {slices}{} x {}{frames}, {} coil{}, {:.1}-fold undersampled, method {}{lambda} -> {}",
         args.input.display(),
         size.y,
         size.x,
         raw.header.n_coils,
+        if raw.header.n_coils == 1 { "" } else { "s" },
         made.acceleration,
         made.method,
         args.out.display()

@@ -164,7 +164,7 @@ fn folders_and_files_without_images() {
     );
     refused(
         &file(&dir, "pack.nii", b"PK\x03\x04...."),
-        &["found a zip archive", "unpack"],
+        &["expected a sound zip archive", "again"],
     );
     refused(
         &file(&dir, "bytes.dcm", &[7; 300]),
@@ -208,7 +208,10 @@ fn kspace_with_wrong_axes() {
         .failed(1, &["expected one name for every axis", "--axes"]);
     refused(
         &write("none.npy", &[], &[0, 64, 48]),
-        &["expected at least one coil", "found shape"],
+        &[
+            "expected at least one sample along every axis",
+            "found shape",
+        ],
     );
     refused(
         &write(
