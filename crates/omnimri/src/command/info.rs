@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use omnimri_image::{
-    Info as FileInfo, Input, InputKind, KSpaceOptions, OpenOptions, RawHeader, Zyx, detect, open,
-    open_raw,
+    FrameData, Info as FileInfo, Input, InputKind, KSpaceOptions, OpenOptions, RawHeader, Zyx,
+    detect, open, open_raw,
 };
 use omnimri_workflow::Engine;
 
@@ -34,8 +34,9 @@ pub fn run(args: &Info) -> anyhow::Result<ExitCode> {
     };
     if detect(&args.path)? == InputKind::KSpace {
         let raw = open_raw(&args.path, &options)?;
-        // A whole array can be looked at; of a scan the header says what there is.
-        if raw.len() != 1 || open(&args.path, &options).is_err() {
+        // A whole slice can be looked at; of a scan the header says what there is.
+        let slice = raw.len() == 1 && matches!(raw.frame(0)?.data, FrameData::Cartesian(_));
+        if !slice {
             return header(&raw.header, args.json);
         }
     }
