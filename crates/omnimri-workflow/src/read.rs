@@ -62,7 +62,7 @@ pub struct Subject<'a> {
 
 /// An opened input.
 enum Opened {
-    Raw(RawScan),
+    Raw(Box<RawScan>),
     Volumes(Vec<Volume>),
 }
 
@@ -82,10 +82,10 @@ impl Engine {
         let started = Instant::now();
         let name = name.map_or_else(|| stem(input), str::to_owned);
         let opened = match detect(input)? {
-            InputKind::KSpace => Opened::Raw(open_raw(input, &options.open)?),
+            InputKind::KSpace => Opened::Raw(Box::new(open_raw(input, &options.open)?)),
             _ => match open(input, &options.open)? {
                 Input::Volumes(volumes) => Opened::Volumes(volumes),
-                Input::KSpace(_) => Opened::Raw(open_raw(input, &options.open)?),
+                Input::KSpace(_) => Opened::Raw(Box::new(open_raw(input, &options.open)?)),
             },
         };
         let hash = sha256(input)?;
