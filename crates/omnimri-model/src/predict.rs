@@ -288,7 +288,7 @@ impl Predictor {
     /// Learned reconstruction of a slice from its conventional solution: the complex image `[y][x]`, in the units of
     /// `setup.initial`.
     ///
-    /// The samples have the last word: if the network's image `z` leaves a mean squared residual above [`MOST_RESIDUAL`] noise
+    /// The samples have the last word: if the network's image `z` leaves a mean squared residual above 1.15 noise
     /// variances, `min |A x - y|^2 + w |x - z|^2` is solved with the largest `w` that does not.
     ///
     /// # Errors
