@@ -4,13 +4,13 @@
 usage: recon.py OMNIMRI CASES OUT [--methods a,b] [--threads N] [--no-peers]
 CASES holds folders with kspace.npy (coil, n0, n1), ref.npy, mask_*.npy and perhaps noise.npy; or, for samples along a
 trajectory, kspace_*.npy (coil, readout, sample) with coord_*.npy (readout, sample, 2). OUT gets results.csv, table.md, the
-images and contact.png. Needs numpy and pillow; `bart` on the path and the package sigpy for the peers.
+images and contact.png. Needs numpy, pillow and GNU time; `bart` on the path and the package sigpy for the peers.
 
 BART: ecalib with four settings, pics -R W (l1-wavelet) with seven weights; the best by NRMSE against the reference counts, with the
 CPU time of that one calibration and reconstruction. omnimri gets no hint. CPU seconds are user and system time of the whole
 process, reading and writing included. NRMSE, PSNR and SSIM (fastMRI's: 7 x 7 uniform window) after scaling by least squares.
 """
-import argparse, csv, glob, os, resource, subprocess, sys, tempfile, time
+import argparse, csv, glob, os, subprocess, sys, tempfile
 import numpy as np
 
 
@@ -38,14 +38,14 @@ def score(x, ref):
 
 
 def timed(args, env):
-    """exit status, CPU seconds and peak memory in MB of one process"""
-    process = subprocess.Popen([str(a) for a in args], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    error = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        print('  failed:', ' '.join(map(str, args[:3])), error.decode(errors='replace')[-300:], file=sys.stderr)
-    return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    """exit status, CPU seconds and peak memory in MB of one process; GNU time starts it, since a child of Python counts Python's memory"""
+    with tempfile.NamedTemporaryFile('r') as figures:
+        command = ['/usr/bin/time', '-o', figures.name, '-f', '%U %S %M', *map(str, args)]
+        done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if done.returncode:
+            print('  failed:', ' '.join(map(str, args[:3])), done.stderr.decode(errors='replace')[-300:], file=sys.stderr)
+        user, system, kilobytes = map(float, figures.read().strip().split('\n')[-1].split())
+    return done.returncode, user + system, kilobytes / 1024
 
 
 def write_cfl(name, array):
@@ -57,7 +57,8 @@ def write_cfl(name, array):
 
 
 def read_cfl(name):
-    dims = [int(v) for v in open(name + '.hdr').read().split('\n')[1].split()]
+    with open(name + '.hdr') as f:
+        dims = [int(v) for v in f.read().split('\n')[1].split()]
     return np.fromfile(name + '.cfl', np.complex64).reshape(dims[::-1])
 
 
@@ -215,7 +216,8 @@ def main():
             if of:
                 mean = lambda k: np.mean([r[k] for r in of])
                 lines.append(f"| {kind} | {method} | {len(of)} | {mean('nrmse'):.4f} | {mean('psnr'):.2f} | {mean('ssim'):.4f} | {mean('cpu_s'):.2f} | {max(r['peak_mb'] for r in of):.0f} |")
-    open(os.path.join(a.out, 'table.md'), 'w').write('\n'.join(lines) + '\n')
+    with open(os.path.join(a.out, 'table.md'), 'w') as f:
+        f.write('\n'.join(lines) + '\n')
     print('\n'.join(lines))
     contact(sheets, os.path.join(a.out, 'contact.png'))
 

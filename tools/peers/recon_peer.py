@@ -75,7 +75,6 @@ with tempfile.TemporaryDirectory() as tmp:
     check('fastMRI file, fully sampled, against NumPy', ok and worst < 1e-4, worst)
 
     import ismrmrd
-    import ismrmrd.xsd
     over = np.zeros((6, n, 2 * n), np.complex64)
     wide = np.zeros((6, n, 2 * n), complex); wide[:, :, n // 2:n // 2 + n] = seen
     over[:] = fft2(wide)
