@@ -272,11 +272,11 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// File or folder name without a known suffix: `.nii.gz .nii .hdr .img .jpg .jpeg .png .npy .npz .dcm .cfl
-/// .h5 .mat`.
+/// .h5 .mat .dat`.
 pub fn stem(path: &Path) -> String {
-    const SUFFIXES: [&str; 15] = [
+    const SUFFIXES: [&str; 16] = [
         ".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".jpg", ".jpeg", ".png", ".npy",
-        ".npz", ".dcm", ".cfl", ".h5", ".mat",
+        ".npz", ".dcm", ".cfl", ".h5", ".mat", ".dat",
     ];
     let name = match path.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),

@@ -113,6 +113,33 @@ pub fn sense(kspace: &KSpace, options: &SenseOptions) -> Result<SenseSetup> {
     sense_with_maps(kspace, maps, options)
 }
 
+/// Refuses maps of other coils or another matrix than the scan's.
+pub(crate) fn check_maps(kspace: &KSpace, maps: &CoilMaps) -> Result<()> {
+    if maps.maps.len() == kspace.samples.len() && maps.n_coils == kspace.n_coils {
+        return Ok(());
+    }
+    Err(Error::Size {
+        what: "coil maps",
+        expected: kspace.samples.len(),
+        found: maps.maps.len(),
+        hint: "maps must have the coils and the matrix of the k-space",
+    })
+}
+
+/// Refuses a regularisation weight that is none.
+pub(crate) fn check_weight(lambda: Option<f32>) -> Result<()> {
+    match lambda {
+        Some(lambda) if !(lambda.is_finite() && lambda >= 0.0) => Err(Error::OutOfRange {
+            what: "lambda",
+            min: 0.0,
+            max: f64::from(f32::MAX),
+            found: lambda.into(),
+            hint: "leave it out to have it chosen from the noise level",
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Solves SENSE with maps known from elsewhere.
 ///
 /// # Errors
@@ -123,30 +150,14 @@ pub fn sense_with_maps(
     options: &SenseOptions,
 ) -> Result<SenseSetup> {
     validate(kspace)?;
-    if maps.maps.len() != kspace.samples.len() || maps.n_coils != kspace.n_coils {
-        return Err(Error::Size {
-            what: "coil maps",
-            expected: kspace.samples.len(),
-            found: maps.maps.len(),
-            hint: "maps must have the coils and the matrix of the k-space",
-        });
-    }
+    check_maps(kspace, &maps)?;
+    check_weight(options.lambda)?;
     let noise_variance = options
         .noise_variance
         .unwrap_or_else(|| noise_variance(kspace));
-    let lambda = match options.lambda {
-        Some(lambda) if lambda.is_finite() && lambda >= 0.0 => lambda,
-        Some(lambda) => {
-            return Err(Error::OutOfRange {
-                what: "lambda",
-                min: 0.0,
-                max: f64::from(f32::MAX),
-                found: lambda.into(),
-                hint: "leave it out to have it chosen from the noise level",
-            });
-        }
-        None => default_lambda(kspace, &maps, noise_variance),
-    };
+    let lambda = options
+        .lambda
+        .unwrap_or_else(|| default_lambda(kspace, &maps, noise_variance));
     let operator = CartesianSenseOp::new(maps, kspace.mask.clone())?;
     let rhs = operator.adjoint(&kspace.samples);
     let solution = conjugate_gradient(

@@ -15,16 +15,16 @@
 use num_complex::Complex32;
 use omnimri_image::KSpace;
 
+use crate::Result;
 use crate::calibration::{noise_variance, validate};
 use crate::coil_maps::CoilMaps;
 use crate::local_prior::{signal_weight, smooth_phase};
 use crate::nlinv::{NlinvOptions, nlinv};
 use crate::operator::{CartesianNormal, CartesianSenseOp, CoilNormal, sense_normal};
 use crate::proximal::fista;
-use crate::sense::SenseSetup;
+use crate::sense::{SenseSetup, check_maps, check_weight};
 use crate::total_variation::TotalVariation;
 use crate::wavelet::{Family, Wavelet};
-use crate::{Error, Result};
 
 /// Regularisation in units of the noise deviation a sample; measured on the val cases of reconstruction (docs/experiments.md).
 const LAMBDA_OF_NOISE: f32 = 0.17;
@@ -234,7 +234,7 @@ pub fn joint_maps(kspace: &KSpace) -> Result<CoilMaps> {
 /// Coil maps and image of one slice, in whitened units if the samples are.
 ///
 /// # Errors
-/// What [`validate`] finds; [`Error::OutOfRange`] for a weight that is no weight.
+/// What [`validate`] finds; [`crate::Error::OutOfRange`] for a weight that is no weight.
 pub fn sparse(kspace: &KSpace, options: &SparseOptions) -> Result<SenseSetup> {
     validate(kspace)?;
     sparse_with_maps(kspace, joint_maps(kspace)?, options)
@@ -243,30 +243,15 @@ pub fn sparse(kspace: &KSpace, options: &SparseOptions) -> Result<SenseSetup> {
 /// As [`sparse`], with maps known from elsewhere.
 ///
 /// # Errors
-/// As [`sparse`], and [`Error::Size`] if maps and k-space do not fit each other.
+/// As [`sparse`], and [`crate::Error::Size`] if maps and k-space do not fit each other.
 pub fn sparse_with_maps(
     kspace: &KSpace,
     maps: CoilMaps,
     options: &SparseOptions,
 ) -> Result<SenseSetup> {
     validate(kspace)?;
-    if maps.maps.len() != kspace.samples.len() || maps.n_coils != kspace.n_coils {
-        return Err(Error::Size {
-            what: "coil maps",
-            expected: kspace.samples.len(),
-            found: maps.maps.len(),
-            hint: "maps must have the coils and the matrix of the k-space",
-        });
-    }
-    if let Some(lambda) = options.lambda.filter(|l| !(l.is_finite() && *l >= 0.0)) {
-        return Err(Error::OutOfRange {
-            what: "lambda",
-            min: 0.0,
-            max: f64::from(f32::MAX),
-            found: lambda.into(),
-            hint: "leave it out to have it chosen from the noise level",
-        });
-    }
+    check_maps(kspace, &maps)?;
+    check_weight(options.lambda)?;
     let noise_variance = options
         .noise_variance
         .unwrap_or_else(|| noise_variance(kspace));
@@ -293,6 +278,7 @@ pub fn sparse_with_maps(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::sampling::{
         LinePattern, PhaseAxis, SamplingMask, equispaced, random_lines, variable_density,
     };

@@ -19,6 +19,7 @@ use crate::coil_maps::CoilMaps;
 use crate::delays::{self, GradientDelays};
 use crate::density::density_weights;
 use crate::nufft::{Nufft, NufftOptions};
+use crate::sense::check_weight;
 use crate::{Error, Result};
 
 use check::{noise_variance, usable};
@@ -108,17 +109,7 @@ pub fn reconstruct(
     if let Some(whitening) = &whitening {
         whitening.apply(&mut data.samples);
     }
-    if let Some(lambda) = options.lambda
-        && !(lambda.is_finite() && lambda >= 0.0)
-    {
-        return Err(Error::OutOfRange {
-            what: "lambda",
-            min: 0.0,
-            max: f64::from(f32::MAX),
-            found: lambda.into(),
-            hint: "leave it out to have it chosen from the noise level",
-        });
-    }
+    check_weight(options.lambda)?;
     let mut found = None;
     if options.delays == DelayCorrection::Auto && delays::applies_to(&data) {
         let delays = delays::estimate(&data)?;
