@@ -70,7 +70,10 @@ pub fn open_raw(path: &Path, options: &OpenOptions) -> Result<RawScan> {
         Some(RawFormat::Npz) => numpy::open_npz(path, options),
         Some(RawFormat::Npy) => numpy::open_npy(path, options),
         Some(RawFormat::Cfl) => cfl::open(path, options),
-        Some(RawFormat::Twix) => read_twix(path, options),
+        Some(RawFormat::Twix) => {
+            no_options_of_arrays(path, "Siemens TWIX", options)?;
+            read_twix(path, options)
+        }
         None => Err(Error::UnknownFormat {
             path: path.into(),
             expected: "raw data: ISMRMRD, fastMRI or MATLAB v7.3 (HDF5), Siemens TWIX, cfl, npz or npy",
@@ -78,6 +81,23 @@ pub fn open_raw(path: &Path, options: &OpenOptions) -> Result<RawScan> {
             hint: "is the file whole, and of one of these kinds?",
         }),
     }
+}
+
+/// Refuses a mask or names of axes for a format that says itself what was measured where: they would be passed over in silence.
+fn no_options_of_arrays(path: &Path, format: &'static str, options: &OpenOptions) -> Result<()> {
+    let (mask, axes) = (&options.kspace.mask, &options.kspace.axes);
+    let what = match (mask, axes) {
+        (Some(_), _) => "a sampling mask in a file of its own",
+        (None, Some(_)) => "names of axes",
+        (None, None) => return Ok(()),
+    };
+    Err(Error::Unsupported {
+        path: path.into(),
+        what,
+        expected: "an array (npy, npz, cfl, MATLAB) or fastMRI".into(),
+        found: format.into(),
+        hint: "the file says itself what was measured; leave it out".into(),
+    })
 }
 
 /// What an HDF5 file is, by what it holds.
@@ -100,11 +120,17 @@ fn open_hdf5(path: &Path, options: &OpenOptions) -> Result<RawScan> {
     };
     if let Some(group) = &options.raw.array {
         return match is_ismrmrd(group) {
-            true => ismrmrd::open(path, &file, group, options),
+            true => {
+                no_options_of_arrays(path, "ISMRMRD", options)?;
+                ismrmrd::open(path, &file, group, options)
+            }
             false => matlab::open(path, &file, options),
         };
     }
     let groups: Vec<&String> = members.iter().filter(|m| is_ismrmrd(m)).collect();
+    if !groups.is_empty() {
+        no_options_of_arrays(path, "ISMRMRD", options)?;
+    }
     match groups[..] {
         [] => matlab::open(path, &file, options),
         [group] => ismrmrd::open(path, &file, group, options),

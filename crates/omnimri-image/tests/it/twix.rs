@@ -513,3 +513,21 @@ fn other_files_do_not_look_like_twix() {
     let error = read_twix(Path::new("no such file.dat"), &OpenOptions::default()).unwrap_err();
     assert!(matches!(error, omnimri_image::Error::NotFound { .. }));
 }
+
+#[test]
+fn a_mask_or_axes_for_a_file_that_explains_itself_are_refused_and_not_passed_over() {
+    let Some(data) = shared_data() else {
+        return;
+    };
+    let path = data.join("kspace/siemens_gre_2ch.dat");
+    let mut options = OpenOptions::default();
+    options.kspace.axes = Some(vec!["coil".into(), "y".into(), "x".into()]);
+    let error = omnimri_image::open_raw(&path, &options).unwrap_err();
+    assert!(
+        error.is_unsupported() && error.to_string().contains("names of axes"),
+        "{error}"
+    );
+    options.kspace.mask = Some("mask.npy".into());
+    let error = omnimri_image::open_raw(&path, &options).unwrap_err();
+    assert!(error.to_string().contains("mask"), "{error}");
+}
