@@ -2,9 +2,9 @@
 
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::activation::gelu;
 
 use crate::config::{LanguageConfig, VisionConfig};
+use crate::kernel::gelu;
 use crate::layers::space_to_depth;
 
 /// The connector.

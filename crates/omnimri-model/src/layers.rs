@@ -7,7 +7,7 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
-use crate::kernel::{conv3x3, norm_relu};
+use crate::kernel::{conv3x3, gelu, norm_relu};
 
 /// Normalise over channels, ReLU, 3x3 convolution.
 #[derive(Module, Debug)]
@@ -130,7 +130,8 @@ impl TransformerBlock {
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let h = MhaInput::self_attn(self.norm1.forward(x.clone()));
         let x = x + self.attention.forward(h).context;
-        x.clone() + self.mlp.forward(self.norm2.forward(x))
+        let h = self.mlp.linear_inner.forward(self.norm2.forward(x.clone()));
+        x + self.mlp.linear_outer.forward(gelu(h))
     }
 }
 

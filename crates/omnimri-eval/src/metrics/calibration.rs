@@ -60,6 +60,24 @@ pub fn calibration(confidence: &[f64], correct: &[bool], n_bins: usize) -> Optio
     Some(Calibration { ece, bins })
 }
 
+/// Brier score: mean squared difference between the probability that was said and what happened (1 or 0).
+///
+/// `None` for no answers, lengths that differ, or a probability outside 0 to 1. Source: Brier, Monthly Weather Review 78 (1950).
+pub fn brier(probability: &[f64], happened: &[bool]) -> Option<f64> {
+    if probability.is_empty()
+        || probability.len() != happened.len()
+        || !probability.iter().all(|p| (0.0..=1.0).contains(p))
+    {
+        return None;
+    }
+    let sum: f64 = probability
+        .iter()
+        .zip(happened)
+        .map(|(p, y)| (p - f64::from(u8::from(*y))).powi(2))
+        .sum();
+    Some(sum / probability.len() as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +110,14 @@ mod tests {
         assert_eq!(calibration(&[f64::NAN], &[true], 10), None);
         assert_eq!(calibration(&[1.5], &[true], 10), None);
         assert_eq!(calibration(&[0.5], &[true, false], 10), None);
+    }
+
+    #[test]
+    fn brier_by_hand() {
+        let score = brier(&[0.8, 0.3, 1.0], &[true, true, false]).unwrap();
+        assert!((score - (0.04 + 0.49 + 1.0) / 3.0).abs() < 1e-12);
+        assert_eq!(brier(&[], &[]), None);
+        assert_eq!(brier(&[1.1], &[true]), None);
+        assert_eq!(brier(&[0.5], &[]), None);
     }
 }

@@ -59,6 +59,11 @@ pub fn nrmse(image: &[f64], reference: &[f64]) -> Option<f64> {
     (energy > 0.0).then(|| (error / energy).sqrt())
 }
 
+/// Normalised mean square error as fastMRI defines it, `|image - reference|^2 / |reference|^2`: the square of [`nrmse`].
+pub fn nmse(image: &[f64], reference: &[f64]) -> Option<f64> {
+    nrmse(image, reference).map(|e| e * e)
+}
+
 /// Peak signal-to-noise ratio in decibels, `10 log10(range^2 / mean squared error)`; infinite for equal images.
 ///
 /// `None` for lengths that differ, values that are not finite, or a range that is not positive.

@@ -93,9 +93,15 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
 /// Average precision at 0.5, the drawn slices taken as so many images. `class`: only true and found boxes of one class.
 fn ap(all: &[Outcome], drawn: &[usize], class: Option<TumourClass>) -> Option<f64> {
     let wanted = |c: TumourClass| class.is_none_or(|w| w == c);
-    let truth: Vec<_> = drawn
+    let truth: Vec<Vec<[f64; 4]>> = drawn
         .iter()
-        .map(|i| all[*i].bbox.filter(|_| all[*i].truth.is_some_and(wanted)))
+        .map(|i| {
+            all[*i]
+                .bbox
+                .into_iter()
+                .filter(|_| all[*i].truth.is_some_and(wanted))
+                .collect()
+        })
         .collect();
     let mut found = Vec::new();
     for (image, i) in drawn.iter().enumerate() {

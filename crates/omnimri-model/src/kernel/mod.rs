@@ -1,15 +1,16 @@
-//! Two operations where most of a training step goes, with hand-written gradients for the CPU backend (Flex).
+//! Three operations where most of a training step goes, with hand-written gradients for the CPU backend (Flex).
 //!
 //! On any other backend, and for second use inside a graph that mixes plain and tracked tensors, the same result is
 //! composed from Burn's own operations. Both ways are tested against each other.
 
 mod conv;
+mod gelu;
 mod norm;
 mod self_adjoint;
 
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::ops::PadMode;
-use burn::tensor::{Tensor, TensorData, activation::relu};
+use burn::tensor::{Tensor, TensorData, activation};
 use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::grads::Gradients;
@@ -177,7 +178,7 @@ pub(crate) fn norm_relu_composed(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>
     let centred = groups.clone() - mean(groups);
     let scale = (mean(centred.clone().square()) + 1e-5).sqrt();
     let hat = (centred / scale).reshape([n, h, w, c]);
-    relu(hat * gamma.reshape([1, 1, 1, c]) + beta.reshape([1, 1, 1, c]))
+    activation::relu(hat * gamma.reshape([1, 1, 1, c]) + beta.reshape([1, 1, 1, c]))
 }
 
 #[derive(Debug)]
@@ -209,6 +210,47 @@ impl Backward<Flex, 3> for NormReluBackward {
         if let Some(node) = beta_node {
             grads.register::<Flex>(node.id, flex(gb, &[c]));
         }
+    }
+}
+
+/// GELU.
+///
+/// # Shapes
+/// - `x`: any; returns the same
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let shape = x.dims();
+    let run = |x: &FlexTensor| flex(values(x, gelu::forward), &shape);
+    if let Ok(x) = x.clone().try_into_primitive::<Tracked>() {
+        let y = run(x.primitive());
+        let out = match GeluBackward
+            .prepare::<NoCheckpointing>([x.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish(x.into_primitive(), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        };
+        return Tensor::from_primitive::<Tracked>(out);
+    }
+    if let Ok(x) = x.clone().try_into_primitive::<Flex>() {
+        return Tensor::from_primitive::<Flex>(run(&x));
+    }
+    activation::gelu(x)
+}
+
+#[derive(Debug)]
+struct GeluBackward;
+
+impl Backward<Flex, 1> for GeluBackward {
+    type State = FlexTensor;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let grad_y = grads.consume::<Flex>(&ops.node);
+        let Some(node) = node else { return };
+        let shape = ops.state.layout().shape().to_vec();
+        let gx = values(&ops.state, |x| values(&grad_y, |gy| gelu::backward(x, gy)));
+        grads.register::<Flex>(node.id, flex(gx, &shape));
     }
 }
 
@@ -265,5 +307,27 @@ mod tests {
             close(ga.grad(&g1).unwrap(), ga.grad(&g2).unwrap());
             close(be.grad(&g1).unwrap(), be.grad(&g2).unwrap());
         }
+    }
+
+    #[test]
+    fn gelu_equals_composition() {
+        let device = Device::flex().autodiff();
+        let x =
+            Tensor::<3>::random([3, 7, 5], Distribution::Normal(0.0, 3.0), &device).require_grad();
+        let g = Tensor::<3>::random([3, 7, 5], Distribution::Default, &device);
+        // A transposed input, too: values are read in the tensor's own order.
+        let (y1, y2) = (
+            gelu(x.clone().swap_dims(0, 2)),
+            activation::gelu(x.clone().swap_dims(0, 2)),
+        );
+        let g = g.swap_dims(0, 2);
+        let tight = Tolerance::absolute(2e-6);
+        y1.clone()
+            .inner()
+            .into_data()
+            .assert_approx_eq::<f32>(&y2.clone().inner().into_data(), tight);
+        let (g1, g2) = ((y1 * g.clone()).sum().backward(), (y2 * g).sum().backward());
+        let (a, b) = (x.grad(&g1).unwrap(), x.grad(&g2).unwrap());
+        a.into_data().assert_approx_eq::<f32>(&b.into_data(), tight);
     }
 }

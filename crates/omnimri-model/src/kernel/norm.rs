@@ -28,16 +28,16 @@ fn moments(x: &[f32], c: usize) -> (Vec<f32>, Vec<f32>) {
     let pixels = x.len() / c;
     let mut mean = vec![0.0; c];
     for row in x.chunks_exact(c) {
-        for i in 0..c {
-            mean[i] += row[i];
+        for (mean, x) in mean.iter_mut().zip(row) {
+            *mean += x;
         }
     }
     by_group(&mut mean, pixels);
     let mut variance = vec![0.0; c];
     for row in x.chunks_exact(c) {
-        for i in 0..c {
-            let d = row[i] - mean[i];
-            variance[i] += d * d;
+        for ((variance, x), mean) in variance.iter_mut().zip(row).zip(&mean) {
+            let d = x - mean;
+            *variance += d * d;
         }
     }
     by_group(&mut variance, pixels);
@@ -59,8 +59,8 @@ pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], pixels: usize) -> 
             let a: Vec<f32> = (0..c).map(|i| scale[i] * gamma[i]).collect();
             let b: Vec<f32> = (0..c).map(|i| beta[i] - mean[i] * a[i]).collect();
             for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-                for i in 0..c {
-                    y[i] = (x[i] * a[i] + b[i]).max(0.0);
+                for (((y, x), a), b) in y.iter_mut().zip(x).zip(&a).zip(&b) {
+                    *y = (x * a + b).max(0.0);
                 }
             }
         });
@@ -92,6 +92,12 @@ pub(super) fn backward(
     (grad_x, dgamma, dbeta)
 }
 
+/// The gradient behind a ReLU whose input is `z`.
+#[inline(always)]
+fn open(z: f32, gradient: f32) -> f32 {
+    if z > 0.0 { gradient } else { 0.0 }
+}
+
 fn image_backward(
     gx: &mut [f32],
     x: &[f32],
@@ -103,16 +109,17 @@ fn image_backward(
     let pixels = x.len() / c;
     let (mean, scale) = moments(x, c);
     let (mut dgamma, mut dbeta) = (vec![0.0; c], vec![0.0; c]);
-    for (x, gy) in x.chunks_exact(c).zip(gy.chunks_exact(c)) {
-        for i in 0..c {
-            let hat = (x[i] - mean[i]) * scale[i];
-            let through = if hat * gamma[i] + beta[i] > 0.0 {
-                gy[i]
-            } else {
-                0.0
-            };
-            dgamma[i] += through * hat;
-            dbeta[i] += through;
+    let (mean, scale) = (&mean[..c], &scale[..c]);
+    let (gamma, beta) = (&gamma[..c], &beta[..c]);
+    {
+        let (dgamma, dbeta) = (&mut dgamma[..c], &mut dbeta[..c]);
+        for (x, gy) in x.chunks_exact(c).zip(gy.chunks_exact(c)) {
+            for i in 0..c {
+                let hat = (x[i] - mean[i]) * scale[i];
+                let through = open(hat * gamma[i] + beta[i], gy[i]);
+                dgamma[i] += through * hat;
+                dbeta[i] += through;
+            }
         }
     }
     // Means over the group of the gradient at `hat`, and of its product with `hat`.
@@ -120,17 +127,14 @@ fn image_backward(
     let mut mean_gh: Vec<f32> = (0..c).map(|i| dgamma[i] * gamma[i]).collect();
     by_group(&mut mean_g, pixels);
     by_group(&mut mean_gh, pixels);
+    let (mean_g, mean_gh) = (&mean_g[..c], &mean_gh[..c]);
     for (gx, (x, gy)) in gx
         .chunks_exact_mut(c)
         .zip(x.chunks_exact(c).zip(gy.chunks_exact(c)))
     {
         for i in 0..c {
             let hat = (x[i] - mean[i]) * scale[i];
-            let through = if hat * gamma[i] + beta[i] > 0.0 {
-                gy[i]
-            } else {
-                0.0
-            };
+            let through = open(hat * gamma[i] + beta[i], gy[i]);
             gx[i] = scale[i] * (through * gamma[i] - mean_g[i] - hat * mean_gh[i]);
         }
     }
