@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use omnimri_corpus::adapter::Adapter;
 use omnimri_corpus::{Example, LoadOptions, Split, find, load_with};
 use omnimri_findings::Label;
-use omnimri_image::{AxisMap, LabelMap};
+use omnimri_image::{AxisMap, LabelMap, Zyx};
 
 use crate::error::{Error, Result};
+use crate::metrics::{dice, surface_distances};
 use crate::sets::Set;
 
 /// An input with its truth.
@@ -32,6 +33,24 @@ impl Case {
         mask(self.truth(), wanted)
     }
 
+    /// How far drawn labels agree with the truth on the wanted ones; distances in mm where the voxel size is known, else in
+    /// pixels of the image. Nothing agrees where the drawn labels do not fit the grid.
+    pub fn overlap(&self, drawn: &[u8], wanted: impl Fn(Label) -> bool, tolerance: f64) -> Overlap {
+        let size = self.example.image.native_size;
+        let pixels = Zyx::new(1.0, 1.0, 1.0);
+        let spacing = self.example.image.spacing_mm.unwrap_or(pixels);
+        let drawn: Vec<bool> = mask(drawn, &wanted).collect();
+        let truth: Vec<bool> = self.true_mask(&wanted).collect();
+        let distances = surface_distances(&drawn, &truth, size, spacing);
+        Overlap {
+            dice: dice(drawn, truth).unwrap_or(0.0),
+            surface_dice: distances
+                .as_ref()
+                .map_or(0.0, |d| d.surface_dice(tolerance)),
+            hausdorff_95: distances.and_then(|d| d.hausdorff_95()),
+        }
+    }
+
     /// Labels that the model drew, on the grid of the truth; background where it drew none.
     pub fn drawn(&self, map: Option<&LabelMap>) -> Vec<u8> {
         match map {
@@ -42,6 +61,16 @@ impl Case {
             Some(map) => map.labels.clone(),
         }
     }
+}
+
+/// Agreement of a drawn mask with the true one.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Overlap {
+    pub dice: f64,
+    /// Share of both surfaces within the tolerance of the other.
+    pub surface_dice: f64,
+    /// 95% Hausdorff distance; `None` where one mask is empty.
+    pub hausdorff_95: Option<f64>,
 }
 
 /// Voxels whose value is a wanted label.

@@ -80,6 +80,18 @@ impl Bootstrap {
         self.of(values, groups, mean)
     }
 
+    /// Mean of the values that are defined, with its interval; `n` counts those.
+    pub fn mean_of_defined<K: Eq + Hash + Clone>(
+        &self,
+        values: &[Option<f64>],
+        groups: &[K],
+    ) -> Estimate {
+        let kept = values.iter().zip(groups);
+        let (values, groups): (Vec<f64>, Vec<K>) =
+            kept.filter_map(|(v, g)| v.map(|v| (v, g.clone()))).unzip();
+        self.mean(&values, &groups)
+    }
+
     /// Median of values with its interval.
     pub fn median<K: Eq + Hash>(&self, values: &[f64], groups: &[K]) -> Estimate {
         self.of(values, groups, median)

@@ -27,8 +27,13 @@ pub struct TrainConfig {
     /// Where state, log and exports of this run go.
     pub out: PathBuf,
     /// Folder that holds the datasets.
+    #[serde(default)]
     pub data: PathBuf,
-    /// Catalogue entries to train on; only their train split is read.
+    /// Shards of `corpus build` to train on, in place of `data`.
+    #[serde(default)]
+    pub shards: Option<ShardSource>,
+    /// Catalogue entries to train on; only their train split is read. With shards, none named means all.
+    #[serde(default)]
     pub sets: Vec<String>,
     /// Optimisation steps.
     pub steps: u64,
@@ -56,6 +61,28 @@ fn default_save_every() -> u64 {
 
 fn default_log_every() -> u64 {
     20
+}
+
+/// Shards to train on. Blocks of examples are drawn in a reproducible shuffled order and used one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardSource {
+    /// A folder, `s3://bucket/path` or `http(s)://host/path`.
+    pub root: String,
+    /// Megabytes of voxels and labels a block; two blocks lie in memory.
+    #[serde(default = "default_block_mb")]
+    pub block_mb: u64,
+    /// Steps that draw from one block.
+    #[serde(default = "default_steps_per_block")]
+    pub steps_per_block: u64,
+}
+
+fn default_block_mb() -> u64 {
+    1000
+}
+
+fn default_steps_per_block() -> u64 {
+    200
 }
 
 /// Where a run's tokenizer comes from.
@@ -236,6 +263,16 @@ impl TrainConfig {
         if self.batches_per_step == 0 {
             return fail("batches_per_step", "at least 1", "0".into());
         }
+        if let Some(shards) = &self.shards {
+            if shards.block_mb == 0 || shards.steps_per_block == 0 {
+                let key = "shards.block_mb, shards.steps_per_block";
+                return fail(key, "at least 1", "0".into());
+            }
+            if !self.data.as_os_str().is_empty() {
+                let found = format!("both {} and {}", self.data.display(), shards.root);
+                return fail("data, shards", "one of the two", found);
+            }
+        }
         if self.learn.is_empty() {
             return fail("learn", "at least one part", "none".into());
         }
@@ -254,7 +291,8 @@ impl TrainConfig {
                     found,
                 );
             }
-            if let Some(set) = i.sets.iter().find(|s| !self.sets.contains(s)) {
+            let all = self.shards.is_some() && self.sets.is_empty();
+            if let Some(set) = i.sets.iter().find(|s| !all && !self.sets.contains(s)) {
                 return fail("mixture.sets", "names from `sets`", set.clone());
             }
         }

@@ -3,11 +3,12 @@
 use burn::prelude::*;
 use omnimri_model::{OmniMri, Tokenizer};
 
-use crate::batch::{self, DenseBatch, Pool, RestoreBatch};
+use crate::batch::{self, DenseBatch, RestoreBatch};
 use crate::config::{Ingredient, Kind, Part, TrainConfig};
 use crate::error::{Error, Result};
 use crate::objective::{self, Loss};
 use crate::reconstruct::{self, Bank, ReconBatch};
+use crate::source::Source;
 use crate::text::{self, TextBatch};
 
 /// A batch of any kind.
@@ -37,7 +38,7 @@ impl Batch {
 /// What batches are drawn from.
 pub struct Drawer<'a> {
     seed: u64,
-    pool: &'a Pool,
+    source: &'a Source,
     tokenizer: &'a Tokenizer,
     train_vision_from_text: bool,
     bank: Bank,
@@ -45,23 +46,47 @@ pub struct Drawer<'a> {
 
 impl<'a> Drawer<'a> {
     /// A drawer for a run.
-    pub fn new(config: &TrainConfig, pool: &'a Pool, tokenizer: &'a Tokenizer) -> Self {
+    pub fn new(config: &TrainConfig, source: &'a Source, tokenizer: &'a Tokenizer) -> Self {
         let train_vision_from_text = config.learn.contains(&Part::Vision);
         Self {
             seed: config.seed,
-            pool,
+            source,
             tokenizer,
             train_vision_from_text,
             bank: Bank::default(),
         }
     }
 
-    /// The batch of a step.
+    /// The batch of a draw, with what it is of: the ingredient whose turn it is or, where a block of shards holds no example for
+    /// that one, the next of the mixture.
     ///
     /// # Errors
-    /// [`Error::NoExamples`] if the data holds nothing of the kind.
-    pub fn draw(&self, step: u64, i: &Ingredient) -> Result<Batch> {
-        let (seed, pool) = (self.seed, self.pool);
+    /// [`Error::NoExamples`] if the data holds nothing of the kind (in shards: of any kind), and what reading the data fails with.
+    pub fn next<'c>(&self, config: &'c TrainConfig, draw: u64) -> Result<(&'c Ingredient, Batch)> {
+        let turn = crate::run::turn(config, draw);
+        let mixture = &config.mixture;
+        let tries = match self.source {
+            Source::Memory(_) => 1,
+            Source::Shards(_) => mixture.len(),
+        };
+        let mut missing = None;
+        for k in (0..tries).map(|k| (turn + k) % mixture.len()) {
+            match self.draw(draw, &mixture[k]) {
+                Err(e @ Error::NoExamples { .. }) => missing = missing.or(Some(e)),
+                batch => return batch.map(|b| (&mixture[k], b)),
+            }
+        }
+        Err(missing.unwrap_or(Error::NoBlock { block: draw }))
+    }
+
+    /// The batch of a draw.
+    ///
+    /// # Errors
+    /// [`Error::NoExamples`] if the data holds nothing of the kind, and what reading the data fails with.
+    fn draw(&self, step: u64, i: &Ingredient) -> Result<Batch> {
+        let seed = self.seed;
+        let pool = self.source.at(step)?;
+        let pool = pool.as_ref();
         let batch = match i.kind {
             Kind::Dense => batch::dense(seed, step, pool, i).map(Batch::Dense),
             Kind::Classes => batch::classes(seed, step, pool, i).map(Batch::Dense),

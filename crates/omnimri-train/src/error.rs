@@ -53,6 +53,12 @@ pub enum Error {
         /// Sets asked for.
         sets: Vec<String>,
     },
+    /// The shards end before the run does.
+    #[error("block {block} of the shards: no more examples come; is the folder still there?")]
+    NoBlock {
+        /// Number of the block.
+        block: u64,
+    },
     /// State of a run cannot be resumed.
     #[error("{path}: cannot resume: {problem}")]
     Resume {

@@ -8,11 +8,16 @@ use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::state::State;
 
-/// Writes `out/export`.
+/// Writes `out/export`; `trained_on` holds name and licence of every dataset of this run.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(config: &TrainConfig, state: &State, tokenizer: &Tokenizer) -> Result<()> {
+pub fn write(
+    config: &TrainConfig,
+    state: &State,
+    tokenizer: &Tokenizer,
+    trained_on: Vec<(String, String)>,
+) -> Result<()> {
     let mut history = Vec::new();
     let mut licences = BTreeMap::new();
     if let Some(start) = &config.start {
@@ -33,10 +38,7 @@ pub fn write(config: &TrainConfig, state: &State, tokenizer: &Tokenizer) -> Resu
         "stage {}: {} steps, {} slices, {:.0} s, seed {}",
         config.stage, p.step, p.slices, p.seconds, config.seed
     ));
-    for name in &config.sets {
-        let entry = omnimri_corpus::find(name)?;
-        licences.insert(name.clone(), entry.licence.name.clone());
-    }
+    licences.extend(trained_on);
     let model = ModelConfig::preset(&config.model).ok_or_else(|| Error::Config {
         key: "model",
         expected: "a preset",

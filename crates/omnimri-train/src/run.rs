@@ -11,16 +11,15 @@ use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
-use omnimri_corpus::{Loaded, Split, load_all};
 use omnimri_model::{Checkpoint, ModelConfig, OmniMri, Tokenizer};
 
 use crate::average;
-use crate::batch::Pool;
 use crate::clip;
 use crate::config::{Ingredient, Part, TokenizerSource, TrainConfig};
 use crate::draw::{Batch, Drawer};
 use crate::error::{Error, Result};
 use crate::objective::Loss;
+use crate::source::Source;
 use crate::state::{self, Position, State};
 
 /// Batches prepared ahead of the step that uses them.
@@ -59,23 +58,16 @@ pub fn train_until(config: &TrainConfig, resume: bool, stop: u64) -> Result<Summ
     })?;
     write_config(config)?;
     let device = Device::flex().autodiff();
-    let loaded = if config.sets.is_empty() {
-        Loaded::default()
-    } else {
-        load_all(&config.data, &config.sets, Some(Split::Train))?
-    };
-    for r in &loaded.rejected {
-        eprintln!("left out: {}: {}", r.path.display(), r.reason);
-    }
-    let pool = Pool::new(loaded.examples);
-    let (mut state, tokenizer) = begin(config, resume, &device, &pool)?;
-    let drawer = Drawer::new(config, &pool, &tokenizer);
+    let source = Source::open(config)?;
+    let (mut state, tokenizer) = begin(config, resume, &device, &source)?;
+    let drawer = Drawer::new(config, &source, &tokenizer);
     let bar = progress_bar(config, state.position.step);
     let result = steps(config, stop, &device, &drawer, &mut state, &bar);
     bar.finish_and_clear();
     let summary = result?;
     state.save(&config.out)?;
-    crate::export::write(config, &state, &tokenizer)?;
+    let licences = source.licences(config)?;
+    crate::export::write(config, &state, &tokenizer, licences)?;
     Ok(summary)
 }
 
@@ -101,7 +93,7 @@ fn begin(
     config: &TrainConfig,
     resume: bool,
     device: &Device,
-    pool: &Pool,
+    source: &Source,
 ) -> Result<(State, Tokenizer)> {
     let model_config = ModelConfig::preset(&config.model).ok_or_else(|| Error::Config {
         key: "model",
@@ -120,7 +112,10 @@ fn begin(
     };
     let tokenizer = match (tokenizer, config.tokenizer) {
         (Some(tokenizer), TokenizerSource::Inherit) => tokenizer,
-        _ => crate::text::train_tokenizer(pool, model_config.language.vocab_size, config.seed)?,
+        _ => {
+            let pool = source.at(0)?;
+            crate::text::train_tokenizer(&pool, model_config.language.vocab_size, config.seed)?
+        }
     };
     state::materialise(&model, device)?;
     let average = model.valid();
@@ -223,19 +218,19 @@ fn progress_bar(config: &TrainConfig, done: u64) -> ProgressBar {
     bar
 }
 
-/// The ingredient of the `draw`-th batch, by its number alone: a golden-ratio sequence, so that any few batches in a row
-/// hold the mixture about evenly.
-pub fn ingredient(config: &TrainConfig, draw: u64) -> &Ingredient {
+/// Place in the mixture of the ingredient of the `draw`-th batch, by its number alone: a golden-ratio sequence, so that any few
+/// batches in a row hold the mixture about evenly.
+pub fn turn(config: &TrainConfig, draw: u64) -> usize {
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
     let total: f64 = config.mixture.iter().map(|i| i.weight.max(0.0)).sum();
     let mut at = (draw as f64 * GOLDEN).fract() * total;
-    for i in &config.mixture {
+    for (k, i) in config.mixture.iter().enumerate() {
         at -= i.weight.max(0.0);
         if at < 0.0 {
-            return i;
+            return k;
         }
     }
-    &config.mixture[config.mixture.len() - 1]
+    config.mixture.len() - 1
 }
 
 fn steps(
@@ -253,10 +248,7 @@ fn steps(
             let per_step = config.batches_per_step as u64;
             for draw in first * per_step..end * per_step {
                 // The other end hangs up when training stops early.
-                if send
-                    .send(drawer.draw(draw, ingredient(config, draw)))
-                    .is_err()
-                {
+                if send.send(drawer.next(config, draw)).is_err() {
                     break;
                 }
             }
@@ -266,13 +258,15 @@ fn steps(
         while state.position.step < end {
             let step = state.position.step;
             let mut batches = Vec::with_capacity(config.batches_per_step);
+            let waiting = Instant::now();
             for _ in 0..config.batches_per_step {
                 let Ok(batch) = receive.recv() else { break };
                 batches.push(batch?);
             }
+            log.waited += waiting.elapsed().as_secs_f64();
             one_step(config, device, drawer, state, &batches, &mut log)?;
             state.position.step += 1;
-            state.position.slices += batches.iter().map(|b| b.slices() as u64).sum::<u64>();
+            state.position.slices += batches.iter().map(|(_, b)| b.slices() as u64).sum::<u64>();
             state.position.seconds += tick.elapsed().as_secs_f64();
             tick = Instant::now();
             bar.set_position(step + 1);
@@ -300,17 +294,16 @@ fn one_step(
     device: &Device,
     drawer: &Drawer<'_>,
     state: &mut State,
-    batches: &[Batch],
+    batches: &[(&Ingredient, Batch)],
     log: &mut Log,
 ) -> Result<()> {
     let step = state.position.step;
-    let first = step * config.batches_per_step as u64;
     let mut sum: Option<Tensor<1>> = None;
-    for (k, batch) in batches.iter().enumerate() {
+    for (ingredient, batch) in batches {
         let Some(Loss { total, parts }) = drawer.loss(&state.model, batch, device)? else {
             continue;
         };
-        log.add(ingredient(config, first + k as u64), batch, &parts);
+        log.add(ingredient, batch, &parts);
         let part = total / config.batches_per_step as f64;
         sum = Some(match sum {
             Some(sum) => sum + part,
@@ -342,13 +335,15 @@ fn one_step(
     Ok(())
 }
 
-/// JSON lines, a line each log interval: means by kind of batch.
+/// JSON lines, a line each log interval: means by kind of batch; `waiting` is the share of the time spent waiting for batches.
 struct Log {
     file: std::fs::File,
     path: std::path::PathBuf,
     sums: std::collections::BTreeMap<String, (f64, u32)>,
     since: Instant,
     slices: usize,
+    /// Seconds that the training thread waited for batches since the last line.
+    waited: f64,
     last: f64,
 }
 
@@ -370,6 +365,7 @@ impl Log {
             sums,
             since: Instant::now(),
             slices: 0,
+            waited: 0.0,
             last: f64::NAN,
         })
     }
@@ -407,13 +403,15 @@ impl Log {
         let p = &state.position;
         let line = serde_json::json!({
             "step": p.step, "seconds": p.seconds.round(), "slices": p.slices,
-            "slices_per_s": (speed * 100.0).round() / 100.0, "learning_rate": rate, "mean": mean,
+            "slices_per_s": (speed * 100.0).round() / 100.0,
+            "waiting": (self.waited / seconds.max(1e-9) * 1e4).round() / 1e4,
+            "learning_rate": rate, "mean": mean,
         });
         writeln!(self.file, "{line}").map_err(|source| Error::Write {
             path: self.path.clone(),
             source,
         })?;
-        (self.since, self.slices, self.last) = (Instant::now(), 0, loss);
+        (self.since, self.slices, self.waited, self.last) = (Instant::now(), 0, 0.0, loss);
         Ok(format!("loss {loss:.3}, {speed:.1} slices/s"))
     }
 }

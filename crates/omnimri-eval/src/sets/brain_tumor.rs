@@ -1,19 +1,25 @@
 //! Brain slices: outlines, boxes, classes and their calibration.
 
 use omnimri_findings::{Label, TumourClass};
+use omnimri_image::Plane;
 use omnimri_workflow::Interpretation;
 
-use crate::case::{Case, mask};
+use crate::case::{Case, Overlap};
 use crate::figure::{Figure, SetReport};
 use crate::interval::{Bootstrap, Estimate};
 use crate::metrics::{
-    Calibration, Detection, auroc, average_precision, bounding_box, calibration, dice,
+    Calibration, Detection, auroc, average_precision, balanced_accuracy, bounding_box, brier,
+    calibration, confusion, froc, mean_average_precision, sensitivity_at,
 };
 use crate::reading::{Event, Run};
 use crate::sets::Set;
 
 /// Intersection over union from which a box counts as found.
 const FOUND: f64 = 0.5;
+/// False boxes an image at which the sensitivity is told.
+const FALSE_PER_IMAGE: f64 = 0.25;
+/// Tolerance of the surface Dice, in pixels: JPEG carries no pixel size.
+const TOLERANCE_PX: f64 = 2.0;
 /// Rows of the reliability table.
 const BINS: usize = 10;
 
@@ -26,8 +32,10 @@ struct Outcome {
     truth: Option<TumourClass>,
     /// The true box, where there is a tumour.
     bbox: Option<[f64; 4]>,
-    /// Overlap of all tumour outlines with the true one.
-    dice: f64,
+    /// The true plane.
+    true_plane: Option<Plane>,
+    /// Agreement of all tumour outlines with the true one.
+    overlap: Overlap,
     /// Most probable class with its probability; none if the model did not answer.
     first: Option<(TumourClass, f64)>,
     /// Most probable class other than none.
@@ -60,7 +68,8 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
         subject: case.example.subject.clone(),
         truth: case.example.classes.tumour,
         bbox: bounding_box(case.true_mask(is_tumour), case.example.image.native_size.x),
-        dice: dice(mask(&drawn, is_tumour), case.true_mask(is_tumour)).unwrap_or(0.0),
+        true_plane: case.example.classes.plane,
+        overlap: case.overlap(&drawn, is_tumour, TOLERANCE_PX),
         ..Outcome::default()
     };
     let Some(said) = said else { return out };
@@ -79,8 +88,8 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
         .find(|c| *c != TumourClass::None);
     let none = ranked.iter().find(|(c, _)| *c == TumourClass::None);
     out.present = none.map_or_else(|| ranked.iter().map(|(_, p)| p).sum(), |(_, p)| 1.0 - p);
-    out.plane = said.acquisition.plane.value.as_deref()
-        == case.example.classes.plane.map(omnimri_image::Plane::name);
+    out.plane =
+        said.acquisition.plane.value.as_deref() == case.example.classes.plane.map(Plane::name);
     for f in &said.findings {
         if let (Some(class), [x0, y0, x1, y1]) = (TumourClass::from_label(f.label), &f.bbox[..]) {
             out.boxes
@@ -90,19 +99,16 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
     out
 }
 
-/// Average precision at 0.5, the drawn slices taken as so many images. `class`: only true and found boxes of one class.
-fn ap(all: &[Outcome], drawn: &[usize], class: Option<TumourClass>) -> Option<f64> {
+/// True boxes of images.
+type Truth = Vec<Vec<[f64; 4]>>;
+
+/// Found and true boxes, the drawn slices taken as so many images. `class`: only boxes of one class.
+fn boxes(all: &[Outcome], drawn: &[usize], class: Option<TumourClass>) -> (Vec<Detection>, Truth) {
     let wanted = |c: TumourClass| class.is_none_or(|w| w == c);
-    let truth: Vec<Vec<[f64; 4]>> = drawn
+    let true_box = |o: &Outcome| o.bbox.filter(|_| o.truth.is_some_and(wanted));
+    let truth = drawn
         .iter()
-        .map(|i| {
-            all[*i]
-                .bbox
-                .into_iter()
-                .filter(|_| all[*i].truth.is_some_and(wanted))
-                .collect()
-        })
-        .collect();
+        .map(|i| true_box(&all[*i]).into_iter().collect());
     let mut found = Vec::new();
     for (image, i) in drawn.iter().enumerate() {
         let boxes = all[*i].boxes.iter().filter(|(c, ..)| wanted(*c));
@@ -112,25 +118,51 @@ fn ap(all: &[Outcome], drawn: &[usize], class: Option<TumourClass>) -> Option<f6
             bbox: *bbox,
         }));
     }
-    average_precision(&found, &truth, FOUND)
+    (found, truth.collect())
 }
 
-/// Mean over the tumour classes that occur.
-fn mean_ap(all: &[Outcome], drawn: &[usize]) -> Option<f64> {
+/// Mean of a figure of boxes over the tumour classes that occur.
+fn mean_over_classes(
+    all: &[Outcome],
+    drawn: &[usize],
+    figure: impl Fn(&[Detection], &[Vec<[f64; 4]>]) -> Option<f64>,
+) -> Option<f64> {
     let classes = TumourClass::ALL
         .into_iter()
         .filter(|c| *c != TumourClass::None);
-    let each: Vec<f64> = classes.filter_map(|c| ap(all, drawn, Some(c))).collect();
+    let each: Vec<f64> = classes
+        .filter_map(|c| {
+            let (found, truth) = boxes(all, drawn, Some(c));
+            figure(&found, &truth)
+        })
+        .collect();
     crate::interval::mean(&each)
+}
+
+/// Mean share of each of the three tumours that is recognised, whatever is said of none.
+fn balanced(tumours: &[&Outcome], drawn: &[usize]) -> Option<f64> {
+    let place = |c: Option<TumourClass>| TumourClass::ALL.iter().position(|a| Some(*a) == c);
+    let (mut truth, mut said) = (Vec::new(), Vec::new());
+    for o in drawn.iter().map(|i| tumours[*i]) {
+        truth.push(place(o.truth)?);
+        // An input without an answer is said to be of the one class that no tumour has.
+        said.push(place(o.first_tumour.or(Some(TumourClass::None)))?);
+    }
+    balanced_accuracy(&confusion(&truth, &said, TumourClass::ALL.len())?)
+}
+
+/// Answers of the most probable class: how sure, and whether right.
+fn answers(all: &[Outcome], drawn: &[usize]) -> (Vec<f64>, Vec<bool>) {
+    drawn
+        .iter()
+        .map(|i| &all[*i])
+        .filter_map(|o| Some((o.first?.1, o.is_right())))
+        .unzip()
 }
 
 /// Calibration of the most probable class, where the model answered.
 fn reliability(all: &[Outcome], drawn: &[usize]) -> Option<Calibration> {
-    let answered = drawn
-        .iter()
-        .map(|i| &all[*i])
-        .filter_map(|o| Some((o.first?.1, o.is_right())));
-    let (confidence, right): (Vec<f64>, Vec<bool>) = answered.unzip();
+    let (confidence, right) = answers(all, drawn);
     calibration(&confidence, &right, BINS)
 }
 
@@ -143,7 +175,16 @@ fn figures(all: &[Outcome], bootstrap: Bootstrap) -> Vec<Figure> {
     let share = |of: &[&Outcome], groups: &[String], right: fn(&Outcome) -> bool| -> Estimate {
         bootstrap.share(&of.iter().map(|o| right(o)).collect::<Vec<_>>(), groups)
     };
-    let dices: Vec<f64> = tumours.iter().map(|o| o.dice).collect();
+    let dices: Vec<f64> = tumours.iter().map(|o| o.overlap.dice).collect();
+    let surfaces: Vec<f64> = tumours.iter().map(|o| o.overlap.surface_dice).collect();
+    let far: Vec<Option<f64>> = tumours.iter().map(|o| o.overlap.hausdorff_95).collect();
+    let part = |name, keep: &dyn Fn(&Outcome) -> bool| {
+        let kept: Vec<&Outcome> = tumours.iter().copied().filter(|o| keep(o)).collect();
+        let dices: Vec<f64> = kept.iter().map(|o| o.overlap.dice).collect();
+        Figure::new(name, bootstrap.mean(&dices, &subjects(&kept)))
+    };
+    let class = |name, c| part(name, &|o: &Outcome| o.truth == Some(c));
+    let plane = |name, p| part(name, &|o: &Outcome| o.true_plane == Some(p));
     let whole =
         |statistic: &dyn Fn(&[usize]) -> Option<f64>| bootstrap.estimate(&everyone, statistic);
     let present = |drawn: &[usize]| {
@@ -155,6 +196,14 @@ fn figures(all: &[Outcome], bootstrap: Bootstrap) -> Vec<Figure> {
     vec![
         Figure::new("dice", bootstrap.mean(&dices, &blocks)),
         Figure::new("dice_median", bootstrap.median(&dices, &blocks)),
+        class("dice_glioma", TumourClass::Glioma),
+        class("dice_meningioma", TumourClass::Meningioma),
+        class("dice_pituitary", TumourClass::Pituitary),
+        plane("dice_axial", Plane::Axial),
+        plane("dice_coronal", Plane::Coronal),
+        plane("dice_sagittal", Plane::Sagittal),
+        Figure::new("surface_dice_2px", bootstrap.mean(&surfaces, &blocks)),
+        Figure::new("hausdorff95_px", bootstrap.mean_of_defined(&far, &blocks)),
         Figure::new(
             "accuracy_3_tumours",
             share(&tumours, &blocks, |o| {
@@ -169,13 +218,44 @@ fn figures(all: &[Outcome], bootstrap: Bootstrap) -> Vec<Figure> {
             "false_tumour_on_none",
             share(&without, &subjects(&without), is_false),
         ),
-        Figure::new("map50", whole(&|drawn| mean_ap(all, drawn))),
-        Figure::new("ap50_any_tumour", whole(&|drawn| ap(all, drawn, None))),
+        Figure::new(
+            "balanced_accuracy_3_tumours",
+            bootstrap.estimate(&blocks, |drawn| balanced(&tumours, drawn)),
+        ),
+        Figure::new(
+            "map50",
+            whole(&|drawn| mean_over_classes(all, drawn, |f, t| average_precision(f, t, FOUND))),
+        ),
+        Figure::new(
+            "map50_95",
+            whole(&|drawn| mean_over_classes(all, drawn, mean_average_precision)),
+        ),
+        Figure::new(
+            "ap50_any_tumour",
+            whole(&|drawn| {
+                let (found, truth) = boxes(all, drawn, None);
+                average_precision(&found, &truth, FOUND)
+            }),
+        ),
+        Figure::new(
+            "sensitivity_at_quarter_false",
+            whole(&|drawn| {
+                let (found, truth) = boxes(all, drawn, None);
+                froc(&found, &truth, FOUND).map(|curve| sensitivity_at(&curve, FALSE_PER_IMAGE))
+            }),
+        ),
         Figure::new("auroc_tumour_present", whole(&present)),
         Figure::new("plane_accuracy", share(&tumours, &blocks, |o| o.plane)),
         Figure::new(
             "diagnosis_ece",
             whole(&|drawn| reliability(all, drawn).map(|c| c.ece)),
+        ),
+        Figure::new(
+            "diagnosis_brier",
+            whole(&|drawn| {
+                let (confidence, right) = answers(all, drawn);
+                brier(&confidence, &right)
+            }),
         ),
     ]
 }
@@ -212,7 +292,10 @@ mod tests {
             subject: subject.into(),
             truth: Some(truth),
             bbox: tumour.then_some(BOX),
-            dice: if tumour { 0.5 } else { 1.0 },
+            overlap: Overlap {
+                dice: if tumour { 0.5 } else { 1.0 },
+                ..Overlap::default()
+            },
             first: Some((said, p)),
             first_tumour: Some(if said == TumourClass::None {
                 TumourClass::Glioma
@@ -245,7 +328,6 @@ mod tests {
             Outcome {
                 subject: "d".into(),
                 truth: Some(None),
-                dice: 1.0,
                 ..Outcome::default()
             },
         ];
@@ -270,9 +352,17 @@ mod tests {
         assert!((value("ap50_any_tumour").0 - 67.0 / 101.0).abs() < 1e-12);
         // Glioma: hit, miss, one of two found; meningioma: none found.
         assert!((value("map50").0 - 51.0 / 101.0 / 2.0).abs() < 1e-12);
+        // A third of the true boxes is missed, and no box is false.
+        assert!((value("sensitivity_at_quarter_false").0 - 2.0 / 3.0).abs() < 1e-12);
+        // Every box fits exactly.
+        assert_eq!(value("map50_95").0, value("map50").0);
+        assert_eq!(value("balanced_accuracy_3_tumours").0, 0.5);
+        assert_eq!(value("dice_meningioma"), (0.5, 1, 1));
         // Present 0.9, 0.4, 0.8 against 0.3, 0.
         assert_eq!(value("auroc_tumour_present").0, 1.0);
         let ece = (0.1 + 0.6 + 0.8 + 0.3) / 4.0;
         assert!((value("diagnosis_ece").0 - ece).abs() < 1e-12);
+        let squares = (0.01 + 0.36 + 0.64 + 0.09) / 4.0;
+        assert!((value("diagnosis_brier").0 - squares).abs() < 1e-12);
     }
 }

@@ -3,18 +3,19 @@
 use omnimri_findings::{CardiacClass, Label};
 use omnimri_workflow::Interpretation;
 
-use crate::case::{Case, mask};
+use crate::case::{Case, Overlap};
 use crate::figure::{Figure, SetReport};
-use crate::metrics::dice;
 use crate::reading::{Event, Run};
 use crate::sets::Set;
 
+/// Tolerance of the surface Dice, in pixels: the pixel size is not known.
+const TOLERANCE_PX: f64 = 2.0;
 const N_CLASSES: usize = CardiacClass::ALL.len();
 
 /// What became of one slice.
 #[derive(Debug)]
 struct Outcome {
-    dice: f64,
+    overlap: Overlap,
     /// Probabilities of [`CardiacClass::ALL`].
     votes: [f64; N_CLASSES],
 }
@@ -29,7 +30,7 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
         }
     }
     Outcome {
-        dice: dice(mask(&drawn, cavity), case.true_mask(cavity)).unwrap_or(0.0),
+        overlap: case.overlap(&drawn, cavity, TOLERANCE_PX),
         votes,
     }
 }
@@ -62,7 +63,17 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
     (run.tell)(Event::Set(Set::CardiacLv, cases.len()));
     let outcomes = run.read_all(cases, judge);
     let groups: Vec<&str> = cases.iter().map(|c| c.example.subject.as_str()).collect();
-    let dices: Vec<f64> = outcomes.all.iter().map(|o| o.dice).collect();
+    let dices: Vec<f64> = outcomes.all.iter().map(|o| o.overlap.dice).collect();
+    let surface: Vec<f64> = outcomes
+        .all
+        .iter()
+        .map(|o| o.overlap.surface_dice)
+        .collect();
+    let far: Vec<Option<f64>> = outcomes
+        .all
+        .iter()
+        .map(|o| o.overlap.hausdorff_95)
+        .collect();
     let slices = cases.iter().zip(&outcomes.all);
     let diagnosed = by_subject(slices.map(|(c, o)| {
         (
@@ -79,6 +90,11 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
         figures: vec![
             Figure::new("dice", run.bootstrap.mean(&dices, &groups)),
             Figure::new("dice_median", run.bootstrap.median(&dices, &groups)),
+            Figure::new("surface_dice_2px", run.bootstrap.mean(&surface, &groups)),
+            Figure::new(
+                "hausdorff95_px",
+                run.bootstrap.mean_of_defined(&far, &groups),
+            ),
             Figure::new(
                 "subject_diagnosis_accuracy",
                 run.bootstrap.share(&right, &subjects),

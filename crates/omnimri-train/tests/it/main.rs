@@ -29,6 +29,7 @@ fn config(out: &Path, steps: u64) -> TrainConfig {
         tokenizer: TokenizerSource::Inherit,
         out: out.to_owned(),
         data: out.to_owned(),
+        shards: None,
         sets: Vec::new(),
         steps,
         optimizer: OptimizerConfig {
