@@ -2,4 +2,5 @@
 
 mod layouts;
 mod miniatures;
+mod policies;
 mod real;
