@@ -78,7 +78,8 @@ impl Question {
         ];
         out.extend(Plane::ALL.map(Self::IsPlane));
         out.extend(
-            Sequence::ALL
+            // Those beyond the heads need phrasings of their own: to the reader of words T2* is T2.
+            Sequence::HEAD
                 .into_iter()
                 .filter(|s| *s != Sequence::Other)
                 .map(Self::IsSequence),
