@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::adapter::Adapter;
 use crate::catalogue::{AccessKind, CatalogueEntry, Kind, Use, Verified, catalogue, find};
 use crate::error::Result;
 
@@ -167,6 +168,26 @@ impl Shown {
         all
     }
 
+    /// The terms that its masks outline, each with its code where one was checked.
+    fn labels(&self) -> Vec<String> {
+        let rules = self.0.adapter.iter().flat_map(Adapter::mask_rules);
+        let mut seen = Vec::new();
+        for term in rules.flat_map(|rule| &rule.annotated) {
+            if !seen.contains(term) {
+                seen.push(*term);
+            }
+        }
+        seen.into_iter()
+            .map(|term| match term.code() {
+                None => term.to_string(),
+                Some(code) => {
+                    let within = if code.exact { "" } else { "within " };
+                    format!("{term} ({within}{} {})", code.scheme, code.value)
+                }
+            })
+            .collect()
+    }
+
     fn size(&self) -> String {
         let c = &self.0.counts;
         let counts: Vec<_> = [
@@ -217,8 +238,12 @@ impl fmt::Display for Shown {
         writeln!(f, "  layout     {}", e.layout)?;
         writeln!(f, "             from: {}", e.layout_from)?;
         match &e.adapter {
-            Some(adapter) => writeln!(f, "  adapter    {}", adapter.kind())?,
+            Some(adapter) => writeln!(f, "  adapter    {}", adapter.kind.name())?,
             None => writeln!(f, "  adapter    none yet: the entry holds facts only")?,
+        }
+        let labels = self.labels();
+        if !labels.is_empty() {
+            writeln!(f, "  labels     {}", labels.join(", "))?;
         }
         let overlaps = self.overlaps();
         if !overlaps.is_empty() {
@@ -330,6 +355,9 @@ mod tests {
     fn an_entry_is_shown_in_words() {
         let text = show("spine_lumbar").unwrap().to_string();
         assert!(text.contains("read it before you rely on it") && text.contains("images.csv"));
+        assert!(text.contains("vertebral body L1 (within SCT 66794005)"), "{text}");
+        let original = show("open_ms").unwrap().to_string();
+        assert!(original.contains("overlaps   ms_brain"), "the other side says so: {original}");
         let error = show("spine").unwrap_err().to_string();
         assert!(error.contains("spine_lumbar"), "{error}");
     }
