@@ -19,6 +19,7 @@ pub mod describe;
 mod error;
 pub mod example;
 mod facts;
+mod json_table;
 mod kinds;
 pub mod licence;
 pub mod listing;

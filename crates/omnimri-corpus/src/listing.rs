@@ -355,9 +355,15 @@ mod tests {
     fn an_entry_is_shown_in_words() {
         let text = show("spine_lumbar").unwrap().to_string();
         assert!(text.contains("read it before you rely on it") && text.contains("images.csv"));
-        assert!(text.contains("vertebral body L1 (within SCT 66794005)"), "{text}");
+        assert!(
+            text.contains("vertebral body L1 (within SCT 66794005)"),
+            "{text}"
+        );
         let original = show("open_ms").unwrap().to_string();
-        assert!(original.contains("overlaps   ms_brain"), "the other side says so: {original}");
+        assert!(
+            original.contains("overlaps   ms_brain"),
+            "the other side says so: {original}"
+        );
         let error = show("spine").unwrap_err().to_string();
         assert!(error.contains("spine_lumbar"), "{error}");
     }
