@@ -8,7 +8,6 @@ mod dicom_files;
 mod dicom_streams;
 mod dicom_values;
 mod fuzz;
-mod hdf5_files;
 mod kspace;
 mod nifti;
 mod peers;
