@@ -9,7 +9,7 @@ use omnimri_corpus::{CatalogueEntry, Example, Split, TextKind, load};
 use omnimri_findings::{Sequence, Term};
 
 /// An entry of this adapter.
-fn entry(adapter: &str) -> CatalogueEntry {
+pub fn entry(adapter: &str) -> CatalogueEntry {
     let text = format!(
         r#"
 name = "made_up"

@@ -3,4 +3,5 @@
 mod entries;
 mod layouts;
 mod miniatures;
+mod policies;
 mod real;
