@@ -74,3 +74,13 @@ fn licences_admit_what_their_names_say() {
         assert!(!alike || licence.share_alike, "{}", e.name);
     }
 }
+
+#[test]
+fn the_documented_table_is_the_computed_one() {
+    let table = omnimri_corpus::totals::catalogue_table().to_string();
+    let docs = include_str!("../../../../docs/catalogue.md");
+    assert!(
+        docs.contains(&table),
+        "docs/catalogue.md: put this in its place:\n{table}"
+    );
+}
