@@ -4,58 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapter::Adapter;
 use crate::error::{Error, Result};
-
-/// What a dataset pairs its images with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Images, with masks, boxes or classes or without.
-    ImageOnly,
-    /// Images with reports or captions.
-    Paired,
-    /// Images with questions and answers.
-    Instruction,
-}
-
-/// How far the facts of an entry were read at their source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verified {
-    /// Every figure and the licence.
-    Yes,
-    /// Some of them; `notes` say which.
-    Partly,
-    /// None.
-    No,
-}
-
-/// The widest use that a licence admits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Use {
-    /// Not settled: treated as no use at all until a person has read the terms.
-    Unclear,
-    /// Named persons who signed an agreement.
-    Agreement,
-    /// Research that earns nothing.
-    Research,
-    /// Anything.
-    Commercial,
-}
-
-/// How one gets the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AccessKind {
-    /// A download.
-    Open,
-    /// An account, and ticking terms.
-    Registration,
-    /// A person decides.
-    Application,
-    /// Nobody outside gets it.
-    Closed,
-}
+pub use crate::kinds::{AccessKind, Digest, Kind, Use, Verified};
 
 /// Sizes as published; `None` where the source does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +55,31 @@ pub struct Access {
     pub page: String,
 }
 
+/// A checksum that was published with the data, or by a program that loads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checksum {
+    /// The file it belongs to, as it is downloaded.
+    pub file: String,
+    /// How it is computed.
+    pub digest: Digest,
+    /// Lower-case hexadecimal digits.
+    pub value: String,
+    /// Where it was read.
+    pub from: String,
+}
+
+impl Checksum {
+    fn is_well_formed(&self) -> bool {
+        let digits = match self.digest {
+            Digest::Md5 => 32,
+            Digest::Sha256 => 64,
+        };
+        let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        self.value.len() == digits && self.value.chars().all(hex)
+    }
+}
+
 /// A dataset: what it is, what it may be used for, how it is laid out, how it is read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +94,9 @@ pub struct CatalogueEntry {
     pub anatomy: Vec<String>,
     /// Sequences.
     pub sequences: Vec<String>,
+    /// Kinds of imaging; MR alone if absent.
+    #[serde(default = "mr")]
+    pub modalities: Vec<String>,
     /// What its labels can be used for.
     pub tasks: Vec<String>,
     /// True for raw k-space.
@@ -131,9 +108,12 @@ pub struct CatalogueEntry {
     /// What a user should know, one sentence each.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// Catalogue names or well-known collections that share people with this one.
+    /// Catalogue names (lower-case) or collections outside it (as published) that share people with this one.
     #[serde(default)]
     pub overlaps_with: Vec<String>,
+    /// Catalogue names of which this one is a copy, a part, or new text: its people and images are not counted again.
+    #[serde(default)]
+    pub images_from: Vec<String>,
     /// How far the facts were read at their source.
     pub verified: Verified,
     /// Whom to cite.
@@ -149,6 +129,9 @@ pub struct CatalogueEntry {
     pub licence: Licence,
     /// How to get it.
     pub access: Access,
+    /// Checksums of what is downloaded, where one was published.
+    #[serde(default)]
+    pub checksum: Vec<Checksum>,
     /// How to read it; absent for an entry that holds facts only.
     #[serde(default)]
     pub adapter: Option<Adapter>,
@@ -170,6 +153,20 @@ impl CatalogueEntry {
         self.folder.as_deref().unwrap_or(&self.name)
     }
 
+    /// True if every image is a magnetic resonance image.
+    pub fn is_mr_only(&self) -> bool {
+        self.modalities == mr()
+    }
+
+    /// Everything that shares people with this one, each once.
+    pub fn overlaps(&self) -> impl Iterator<Item = &str> {
+        let images_from = self.images_from.iter();
+        let others = self.overlaps_with.iter();
+        images_from
+            .chain(others.filter(|name| !self.images_from.contains(name)))
+            .map(String::as_str)
+    }
+
     /// Refuses what parses and makes no sense.
     fn validate(&self) -> Result<()> {
         let bad = |field: &str, expected: &str, found: &str| {
@@ -180,18 +177,28 @@ impl CatalogueEntry {
                 found: found.into(),
             })
         };
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if self.name.is_empty() || !self.name.chars().all(plain) {
+        if !is_name(&self.name) {
             return bad(
                 "name",
                 "lower-case letters, digits and underscores",
                 &self.name,
             );
         }
-        for (field, list) in [("anatomy", &self.anatomy), ("tasks", &self.tasks)] {
+        for (field, list) in [
+            ("anatomy", &self.anatomy),
+            ("tasks", &self.tasks),
+            ("modalities", &self.modalities),
+        ] {
             if list.is_empty() {
                 return bad(field, "at least one item", "an empty list");
             }
+        }
+        if let Some(wrong) = self.checksum.iter().find(|c| !c.is_well_formed()) {
+            return bad(
+                "checksum.value",
+                "32 (md5) or 64 (sha256) lower-case hexadecimal digits",
+                &wrong.value,
+            );
         }
         if !is_inside(self.folder()) {
             return bad("folder", "a path inside the data root", self.folder());
@@ -211,6 +218,16 @@ impl CatalogueEntry {
             None => Ok(()),
         }
     }
+}
+
+fn mr() -> Vec<String> {
+    vec!["MR".into()]
+}
+
+/// True for what can be the name of an entry.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    !text.is_empty() && text.chars().all(plain)
 }
 
 /// True for a relative path that cannot leave its folder.

@@ -49,6 +49,16 @@ pub enum Error {
         /// Names that come near, or how to list them.
         hint: String,
     },
+    /// A word that is not of a closed list.
+    #[error("{found} is no {what}; expected one of {}", expected.join(", "))]
+    UnknownName {
+        /// What the list holds.
+        what: &'static str,
+        /// The list.
+        expected: &'static [&'static str],
+        /// The word.
+        found: String,
+    },
     /// An entry that is described but cannot be read.
     #[error("dataset {name}: no adapter reads this layout yet; the entry holds facts only")]
     NoAdapter {

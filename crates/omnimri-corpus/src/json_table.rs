@@ -13,13 +13,17 @@ const MAX_DEPTH: usize = 8;
 /// Most columns of one table.
 const MAX_COLUMNS: usize = 4096;
 
-/// Where the rows stand in a JSON document.
+/// Where the rows stand in a JSON document, and how separated values without a heading are meant.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shape<'a> {
     /// Key path of the array, dots between keys; the document itself if absent.
     pub items: Option<&'a str>,
     /// Key of an array within every object whose elements are the rows.
     pub explode: Option<&'a str>,
+    /// Names of the columns of separated values; the first row has them if this is empty.
+    pub heading: &'a [String],
+    /// What stands between the cells; a tab for `.tsv` and a comma for other names if absent.
+    pub separator: Option<char>,
 }
 
 /// Parses a document, or with `lines` one document a line.
@@ -196,6 +200,7 @@ mod tests {
         let inner = Shape {
             items: Some("data.all"),
             explode: Some("qa"),
+            ..plain
         };
         let text = r#"{"data": {"all": [{"i": 5, "qa": [{"q": "?"}, {"q": "!"}]}, {"i": 6}]}}"#;
         assert_eq!(cells(text, false, inner, "{i}{q}").unwrap(), ["5?", "5!"]);
@@ -218,7 +223,7 @@ mod tests {
         }
         let missing = Shape {
             items: Some("a.b"),
-            explode: None,
+            ..plain
         };
         assert!(cells("{\"a\": 1}", false, missing, "").is_err());
     }

@@ -3,12 +3,12 @@
 //! In: the folders of public datasets, as their authors lay them out. Out: [`Example`]s with labels of one vocabulary,
 //! facts and sentences, and reports on what a folder holds.
 //!
-//! - `catalogue`, `builtin`: what is known of each dataset; the files lie in `catalogue/` at the root
+//! - `catalogue`, `kinds`, `builtin`: what is known of each dataset; the files lie in `catalogue/` at the root
 //! - `adapter`: from a layout to items, driven by the entry's settings
 //! - `stack`, `example`, `facts`: one example and what is known of it
 //! - `describe`, `measured`: five-level descriptions with the origin of every sentence
 //! - `load`: a whole dataset into memory
-//! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
+//! - `listing`, `check`, `stats`, `totals`, `licence`: what the command line prints, as structs with `Display` and serde
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
@@ -20,6 +20,7 @@ mod error;
 pub mod example;
 mod facts;
 mod json_table;
+mod kinds;
 pub mod licence;
 pub mod listing;
 pub mod load;
@@ -29,6 +30,7 @@ mod signature;
 pub mod stack;
 pub mod stats;
 mod table;
+pub mod totals;
 
 pub use catalogue::{CatalogueEntry, catalogue, find};
 pub use describe::{Description, Level, Sentence, TextFiller, describe, describe_with};

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{CatalogueEntry, Use, find};
 use crate::error::{Error, Result};
 use crate::example::DatasetId;
-use crate::listing::name_of;
 
 /// Refuses the first entry whose licence does not admit the use that is asked for.
 ///
@@ -20,9 +19,9 @@ pub fn gate(entries: &[&CatalogueEntry], asked: Use) -> Result<()> {
             licence: e.licence.name.clone(),
             admits: match e.licence.admits {
                 Use::Unclear => "no use that is settled".into(),
-                other => format!("{} use", name_of(&other)),
+                other => format!("{other} use"),
             },
-            asked: format!("{} use", name_of(&asked)),
+            asked: format!("{asked} use"),
         }),
     }
 }

@@ -5,10 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::adapter::Adapter;
 use crate::catalogue::{AccessKind, CatalogueEntry, Kind, Use, Verified, catalogue, find};
 use crate::error::Result;
 
-/// Which entries to list; an absent filter admits all.
+/// Which entries to list; an absent filter admits all. Letter case does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListFilter {
     /// Of this kind.
@@ -27,6 +28,8 @@ pub struct ListFilter {
     pub kspace_only: bool,
     /// That this program can read.
     pub readable_only: bool,
+    /// That contain each of these words somewhere.
+    pub words: Vec<String>,
 }
 
 impl ListFilter {
@@ -45,6 +48,28 @@ impl ListFilter {
             && self.verified.is_none_or(|v| v == e.verified)
             && (!self.kspace_only || e.kspace)
             && (!self.readable_only || e.adapter.is_some())
+            && self.has_words(e)
+    }
+
+    fn has_words(&self, e: &CatalogueEntry) -> bool {
+        if self.words.is_empty() {
+            return true;
+        }
+        let single = [&e.name, &e.title, &e.layout, &e.citation, &e.licence.name];
+        let lists = [
+            &e.anatomy,
+            &e.sequences,
+            &e.tasks,
+            &e.notes,
+            &e.overlaps_with,
+        ];
+        let all: Vec<&str> = single
+            .into_iter()
+            .chain(lists.into_iter().flatten())
+            .map(String::as_str)
+            .collect();
+        let all = all.join("\n").to_lowercase();
+        self.words.iter().all(|w| all.contains(&w.to_lowercase()))
     }
 }
 
@@ -65,8 +90,7 @@ pub fn list(filter: &ListFilter) -> Listing {
 impl Listing {
     /// How many entries have been checked so far.
     pub fn by_verified(&self) -> BTreeMap<Verified, usize> {
-        let mut out =
-            BTreeMap::from([Verified::Yes, Verified::Partly, Verified::No].map(|v| (v, 0)));
+        let mut out: BTreeMap<_, _> = Verified::ALL.iter().map(|v| (*v, 0)).collect();
         for entry in &self.datasets {
             *out.entry(entry.verified).or_default() += 1;
         }
@@ -76,30 +100,34 @@ impl Listing {
 
 impl fmt::Display for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self
-            .datasets
-            .iter()
-            .map(|e| e.name.len())
-            .max()
-            .unwrap_or(0)
-            .max(4);
+        let width = self.datasets.iter().map(|e| e.name.len()).max();
+        let width = width.unwrap_or(0).max(4);
         writeln!(
             f,
-            "{:width$}  {:12} {:22} {:>8} {:>8} {:11} {:8} {:8}",
-            "name", "kind", "anatomy", "subjects", "images", "admits", "verified", "readable"
+            "{:width$}  {:12} {:22} {:>8} {:>8} {:11} {:12} {:8} {:8}",
+            "name",
+            "kind",
+            "anatomy",
+            "subjects",
+            "images",
+            "admits",
+            "access",
+            "verified",
+            "readable"
         )?;
         for e in &self.datasets {
             let number = |n: Option<u64>| n.map_or_else(|| "-".into(), |n| n.to_string());
             writeln!(
                 f,
-                "{:width$}  {:12} {:22} {:>8} {:>8} {:11} {:8} {:8}",
+                "{:width$}  {:12} {:22} {:>8} {:>8} {:11} {:12} {:8} {:8}",
                 e.name,
-                name_of(&e.kind),
+                e.kind,
                 cut(&e.anatomy.join(", "), 22),
                 number(e.counts.subjects),
                 number(e.counts.volumes.or(e.counts.images)),
-                name_of(&e.licence.admits),
-                name_of(&e.verified),
+                e.licence.admits,
+                e.access.how,
+                e.verified,
                 if e.adapter.is_some() { "yes" } else { "no" },
             )?;
         }
@@ -127,15 +155,41 @@ pub fn show(name: &str) -> Result<Shown> {
     find(name).map(Shown)
 }
 
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let e = self.0;
-        writeln!(f, "{} ({})", e.title, e.name)?;
-        writeln!(f, "  kind       {}", name_of(&e.kind))?;
-        writeln!(f, "  anatomy    {}", e.anatomy.join(", "))?;
-        writeln!(f, "  sequences  {}", e.sequences.join(", "))?;
-        writeln!(f, "  tasks      {}", e.tasks.join(", "))?;
-        let c = &e.counts;
+impl Shown {
+    /// Entries that share people with this one, by their own account or by this one's, and collections outside.
+    fn overlaps(&self) -> Vec<&'static str> {
+        let others = catalogue()
+            .iter()
+            .filter(|o| o.overlaps().any(|name| name == self.0.name))
+            .map(|o| o.name.as_str());
+        let mut all: Vec<_> = self.0.overlaps().chain(others).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The terms that its masks outline, each with its code where one was checked.
+    fn labels(&self) -> Vec<String> {
+        let rules = self.0.adapter.iter().flat_map(Adapter::mask_rules);
+        let mut seen = Vec::new();
+        for term in rules.flat_map(|rule| &rule.annotated) {
+            if !seen.contains(term) {
+                seen.push(*term);
+            }
+        }
+        seen.into_iter()
+            .map(|term| match term.code() {
+                None => term.to_string(),
+                Some(code) => {
+                    let within = if code.exact { "" } else { "within " };
+                    format!("{term} ({within}{} {})", code.scheme, code.value)
+                }
+            })
+            .collect()
+    }
+
+    fn size(&self) -> String {
+        let c = &self.0.counts;
         let counts: Vec<_> = [
             ("subjects", c.subjects),
             ("volumes", c.volumes),
@@ -146,29 +200,40 @@ impl fmt::Display for Shown {
         .into_iter()
         .filter_map(|(what, n)| n.map(|n| format!("{n} {what}")))
         .collect();
-        writeln!(
-            f,
-            "  size       {}",
-            if counts.is_empty() {
-                "not known".into()
-            } else {
-                counts.join(", ")
-            }
-        )?;
+        if counts.is_empty() {
+            "not known".into()
+        } else {
+            counts.join(", ")
+        }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let e = self.0;
+        writeln!(f, "{} ({})", e.title, e.name)?;
+        writeln!(f, "  kind       {}", e.kind)?;
+        writeln!(f, "  anatomy    {}", e.anatomy.join(", "))?;
+        writeln!(f, "  sequences  {}", e.sequences.join(", "))?;
+        writeln!(f, "  tasks      {}", e.tasks.join(", "))?;
+        writeln!(f, "  size       {}", self.size())?;
         writeln!(f, "  licence    {}", e.licence.name)?;
         writeln!(f, "             {}", e.licence.plain)?;
+        writeln!(
+            f,
+            "             widest use that it admits: {}",
+            e.licence.admits
+        )?;
         if !e.licence.read {
             writeln!(
                 f,
                 "             Not read at the source's own words: read it before you rely on it."
             )?;
         }
-        writeln!(
-            f,
-            "  get it     {} ({})",
-            e.access.page,
-            name_of(&e.access.how)
-        )?;
+        writeln!(f, "  get it     {} ({})", e.access.page, e.access.how)?;
+        for sum in &e.checksum {
+            writeln!(f, "             {} {}: {}", sum.file, sum.digest, sum.value)?;
+        }
         writeln!(f, "  folder     {} under the data root", e.folder())?;
         writeln!(f, "  layout     {}", e.layout)?;
         writeln!(f, "             from: {}", e.layout_from)?;
@@ -176,23 +241,23 @@ impl fmt::Display for Shown {
             Some(adapter) => writeln!(f, "  adapter    {}", adapter.kind.name())?,
             None => writeln!(f, "  adapter    none yet: the entry holds facts only")?,
         }
-        if !e.overlaps_with.is_empty() {
-            writeln!(f, "  overlaps   {}", e.overlaps_with.join(", "))?;
+        let labels = self.labels();
+        if !labels.is_empty() {
+            writeln!(f, "  labels     {}", labels.join(", "))?;
+        }
+        let overlaps = self.overlaps();
+        if !overlaps.is_empty() {
+            writeln!(f, "  overlaps   {}", overlaps.join(", "))?;
+        }
+        if !e.images_from.is_empty() {
+            writeln!(f, "  images of  {}", e.images_from.join(", "))?;
         }
         writeln!(f, "  cite       {}", e.citation)?;
-        write!(f, "  verified   {}", name_of(&e.verified))?;
+        write!(f, "  verified   {}", e.verified)?;
         for note in &e.notes {
             write!(f, "\n  note       {note}")?;
         }
         Ok(())
-    }
-}
-
-/// The name under which a unit variant is serialised.
-pub(crate) fn name_of<T: Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => String::new(),
     }
 }
 
@@ -210,6 +275,14 @@ fn cut(text: &str, n: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names(filter: &ListFilter) -> Vec<&'static str> {
+        list(filter)
+            .datasets
+            .iter()
+            .map(|e| e.name.as_str())
+            .collect()
+    }
 
     #[test]
     fn filters_and_counts() {
@@ -239,9 +312,58 @@ mod tests {
     }
 
     #[test]
+    fn every_filter_lets_some_through_and_holds_some_back() {
+        let base = ListFilter::default;
+        let filters = [
+            ListFilter {
+                kind: Some(Kind::Instruction),
+                ..base()
+            },
+            ListFilter {
+                task: Some("detection".into()),
+                ..base()
+            },
+            ListFilter {
+                admits: Some(Use::Commercial),
+                ..base()
+            },
+            ListFilter {
+                access: Some(AccessKind::Open),
+                ..base()
+            },
+            ListFilter {
+                verified: Some(Verified::Partly),
+                ..base()
+            },
+            ListFilter {
+                words: vec!["sunnybrook".into(), "CINE".into()],
+                ..base()
+            },
+        ];
+        for filter in filters {
+            let n = names(&filter).len();
+            assert!(0 < n && n < catalogue().len(), "{filter:?}: {n}");
+        }
+        let both = ListFilter {
+            words: vec!["sunnybrook".into(), "hippocampus".into()],
+            ..base()
+        };
+        assert_eq!(names(&both), Vec::<&str>::new());
+    }
+
+    #[test]
     fn an_entry_is_shown_in_words() {
         let text = show("spine_lumbar").unwrap().to_string();
         assert!(text.contains("read it before you rely on it") && text.contains("images.csv"));
+        assert!(
+            text.contains("vertebral body L1 (within SCT 66794005)"),
+            "{text}"
+        );
+        let original = show("open_ms").unwrap().to_string();
+        assert!(
+            original.contains("overlaps   ms_brain"),
+            "the other side says so: {original}"
+        );
         let error = show("spine").unwrap_err().to_string();
         assert!(error.contains("spine_lumbar"), "{error}");
     }

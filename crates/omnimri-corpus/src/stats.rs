@@ -1,74 +1,11 @@
-//! Numbers of the catalogue and of loaded examples.
+//! Numbers of loaded examples.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::catalogue::catalogue;
 use crate::example::{Example, Split};
-use crate::listing::name_of;
-
-/// Sums over the entries of one kind and anatomy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct CatalogueSum {
-    /// Entries.
-    pub datasets: usize,
-    /// People, where the entry states them.
-    pub subjects: u64,
-    /// Volumes, where the entry states them.
-    pub volumes: u64,
-    /// 2D images, where the entry states them.
-    pub images: u64,
-    /// Questions and texts, where the entry states them.
-    pub texts: u64,
-}
-
-/// The paper's table of kinds and anatomies, computed from the catalogue.
-///
-/// People who are in several collections are counted in each: see `overlaps_with` of the entries.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct CatalogueTable {
-    /// By kind, then by first-named anatomy.
-    pub rows: BTreeMap<String, BTreeMap<String, CatalogueSum>>,
-}
-
-/// Counts the catalogue.
-pub fn catalogue_table() -> CatalogueTable {
-    let mut table = CatalogueTable::default();
-    for entry in catalogue() {
-        let anatomy = entry.anatomy.first().cloned().unwrap_or_default();
-        let row = table.rows.entry(name_of(&entry.kind)).or_default();
-        let sum = row.entry(anatomy).or_default();
-        let c = &entry.counts;
-        sum.datasets += 1;
-        sum.subjects += c.subjects.unwrap_or(0);
-        sum.volumes += c.volumes.unwrap_or(0);
-        sum.images += c.images.unwrap_or(0);
-        sum.texts += c.questions.unwrap_or(0) + c.texts.unwrap_or(0);
-    }
-    table
-}
-
-impl fmt::Display for CatalogueTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "| kind | anatomy | datasets | subjects | volumes | images | texts |"
-        )?;
-        writeln!(f, "| --- | --- | ---: | ---: | ---: | ---: | ---: |")?;
-        for (kind, row) in &self.rows {
-            for (anatomy, s) in row {
-                writeln!(
-                    f,
-                    "| {kind} | {anatomy} | {} | {} | {} | {} | {} |",
-                    s.datasets, s.subjects, s.volumes, s.images, s.texts
-                )?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Numbers of one dataset's examples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -26,7 +26,8 @@ pub struct Row<'a> {
 }
 
 impl Table {
-    /// Reads a table: `.json` and `.jsonl` as `shape` has it, `.tsv` with tabs, anything else with commas.
+    /// Reads a table: `.json` and `.jsonl` as `shape` has it, anything else with its separator (`.tsv` with tabs, others with commas,
+    /// where it names none) and its heading.
     pub(crate) fn read(path: &Path, shape: Shape<'_>) -> Result<Self> {
         let text = read_text(path)?;
         let ends = |suffix: &str| {
@@ -36,17 +37,19 @@ impl Table {
         if ends("json") || ends("jsonl") || ends("ndjson") {
             return json_table::parse(path, &text, !ends("json"), shape);
         }
-        Self::parse_with(path, &text, if ends("tsv") { '\t' } else { ',' })
+        let usual = if ends("tsv") { '\t' } else { ',' };
+        let separator = shape.separator.unwrap_or(usual);
+        Self::parse_with(path, &text, separator, shape.heading)
     }
 
     /// Parses the text of a table; `path` is for messages only.
     #[cfg(test)]
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        Self::parse_with(path, text, ',')
+        Self::parse_with(path, text, ',', &[])
     }
 
     /// As [`Self::read`], from text.
-    fn parse_with(path: &Path, text: &str, separator: char) -> Result<Self> {
+    fn parse_with(path: &Path, text: &str, separator: char, heading: &[String]) -> Result<Self> {
         let text = text.trim_start_matches('\u{feff}');
         let mut records = records(text, separator).into_iter();
         let bad = |line, expected: &str, found: String| Error::BadTable {
@@ -55,8 +58,13 @@ impl Table {
             expected: expected.into(),
             found,
         };
-        let Some((_, header)) = records.next() else {
-            return Err(bad(1, "a header row", "an empty file".into()));
+        let header = if heading.is_empty() {
+            let Some((_, header)) = records.next() else {
+                return Err(bad(1, "a header row", "an empty file".into()));
+            };
+            header
+        } else {
+            heading.to_vec()
         };
         let n = header.len();
         let mut columns = HashMap::new();
@@ -176,7 +184,7 @@ impl<'a> Row<'a> {
             .map_or("", |&k| self.cells[k].trim())
     }
 
-    /// `template` with every `{column}` replaced by its cell.
+    /// `template` with every `{column}` replaced by its cell, and every `{column:N}` by the first `N` characters of it.
     pub fn fill(&self, template: &str) -> String {
         let mut out = String::with_capacity(template.len());
         let mut rest = template;
@@ -185,7 +193,8 @@ impl<'a> Row<'a> {
                 break;
             };
             out.push_str(before);
-            out.push_str(self.get(column));
+            let (name, most) = cut(column);
+            out.extend(self.get(name).chars().take(most.unwrap_or(usize::MAX)));
             rest = tail;
         }
         out.push_str(rest);
@@ -199,9 +208,17 @@ pub(crate) fn placeholders(template: &str) -> Vec<&str> {
         .split('{')
         .skip(1)
         .filter_map(|s| s.split_once('}'))
-        .map(|(c, _)| c)
+        .map(|(c, _)| cut(c).0)
         .filter(|c| !c.is_empty())
         .collect()
+}
+
+/// The name and the number of `name:N`; other names are whole.
+fn cut(name: &str) -> (&str, Option<usize>) {
+    match name.rsplit_once(':') {
+        Some((column, digits)) if digits.parse::<usize>().is_ok() => (column, digits.parse().ok()),
+        _ => (name, None),
+    }
 }
 
 /// The text of a file of at most a gibibyte, invalid UTF-8 replaced.
@@ -286,8 +303,40 @@ mod tests {
         assert_eq!(cells, ["9|2|12|", "9|4|34|", "||x|y"]);
         table.retain(|row| row.get("d").is_empty());
         assert_eq!(table.rows().count(), 2);
-        let tabs = Table::parse_with(Path::new("t.tsv"), "a\tb,c\n1\t2,3\n", '\t').unwrap();
+        let tabs = Table::parse_with(Path::new("t.tsv"), "a\tb,c\n1\t2,3\n", '\t', &[]).unwrap();
         assert_eq!(tabs.columns(), ["a", "b,c"]);
+    }
+
+    #[test]
+    fn tables_without_a_heading_get_one() {
+        let heading = ["image", "question"].map(String::from);
+        let with = |text| Table::parse_with(Path::new("t.txt"), text, '|', &heading);
+        let table = with("a.jpg|is it, or not?\nb.jpg|why\n").unwrap();
+        let cells: Vec<_> = table
+            .rows()
+            .map(|r| r.fill("{image}: {question}"))
+            .collect();
+        assert_eq!(cells, ["a.jpg: is it, or not?", "b.jpg: why"]);
+        let error = with("a.jpg|x|y\n").unwrap_err().to_string();
+        assert!(
+            error.contains("line 1") && error.contains("3 cells"),
+            "{error}"
+        );
+        assert_eq!(with("").unwrap().rows().count(), 0);
+    }
+
+    #[test]
+    fn templates_take_the_first_characters_of_a_cell() {
+        let table = parse("file\nPMC10_\u{e4}b.jpg\n").unwrap();
+        let row = table.rows().next().unwrap();
+        assert_eq!(
+            row.fill("{file:4}/{file:7}/{file:99}"),
+            "PMC1/PMC10_\u{e4}/PMC10_\u{e4}b.jpg"
+        );
+        assert_eq!(
+            placeholders("{file:4}/{a:b}/{file}"),
+            ["file", "a:b", "file"]
+        );
     }
 
     #[test]

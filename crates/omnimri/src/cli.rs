@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use omnimri_corpus::catalogue::{AccessKind, Kind, Use, Verified};
 use omnimri_recon::Method;
 
 /// MRI from k-space to a checked report: one model, one program, offline. Not a medical device.
@@ -255,17 +257,18 @@ pub struct Corpus {
 #[derive(Debug, Subcommand)]
 pub enum CorpusCommand {
     /// Datasets of the catalogue
-    #[command(after_help = "Examples:\n  omnimri corpus list\n  omnimri corpus list --json")]
-    List {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(
+        after_help = "Examples:\n  omnimri corpus list\n  omnimri corpus list --kind paired --allow research\n  omnimri corpus list --anatomy heart --kspace\n  omnimri corpus list glioma post-treatment\n  omnimri corpus list --json"
+    )]
+    List(CorpusList),
     /// One dataset: how to get it, the folder it expects, its licence in plain words
     #[command(after_help = "Example:\n  omnimri corpus show brain_tumor_t1ce")]
     Show {
         /// Name in the catalogue
         name: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Is this folder the dataset, whole and sound?
     #[command(
@@ -280,7 +283,7 @@ pub enum CorpusCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Counts of the catalogue, or of the datasets under a folder
+    /// Counts of the catalogue beside the paper's, or of the datasets under a folder
     #[command(after_help = "Examples:\n  omnimri corpus stats\n  omnimri corpus stats --data data")]
     Stats {
         /// Folder that holds the datasets
@@ -290,6 +293,40 @@ pub enum CorpusCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `corpus list`
+#[derive(Debug, Args)]
+pub struct CorpusList {
+    /// Only entries that contain each of these words
+    pub words: Vec<String>,
+    /// Only this kind
+    #[arg(long, value_parser = PossibleValuesParser::new(Kind::NAMES).try_map(|s| s.parse::<Kind>()))]
+    pub kind: Option<Kind>,
+    /// Only this part of the body, as a part of its name
+    #[arg(long, value_name = "TEXT")]
+    pub anatomy: Option<String>,
+    /// Only this task, as a part of its name
+    #[arg(long, value_name = "TEXT")]
+    pub task: Option<String>,
+    /// Only licences that admit at least this use
+    #[arg(long, value_name = "USE", value_parser = PossibleValuesParser::new(Use::NAMES).try_map(|s| s.parse::<Use>()))]
+    pub allow: Option<Use>,
+    /// Only what can be got so
+    #[arg(long, value_parser = PossibleValuesParser::new(AccessKind::NAMES).try_map(|s| s.parse::<AccessKind>()))]
+    pub access: Option<AccessKind>,
+    /// Only entries whose facts were checked so far
+    #[arg(long, value_parser = PossibleValuesParser::new(Verified::NAMES).try_map(|s| s.parse::<Verified>()))]
+    pub verified: Option<Verified>,
+    /// Only raw k-space
+    #[arg(long)]
+    pub kspace: bool,
+    /// Only what this program can read
+    #[arg(long)]
+    pub readable: bool,
+    /// As JSON: {"datasets": [...]}
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `train`

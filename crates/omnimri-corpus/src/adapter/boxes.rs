@@ -26,7 +26,7 @@ impl Boxes {
         let path = dir.join(&rule.table);
         let shape = Shape {
             items: rule.items.as_deref(),
-            explode: None,
+            ..Shape::default()
         };
         let table = Table::read(&path, shape)?;
         let mut columns = placeholders(&rule.id);

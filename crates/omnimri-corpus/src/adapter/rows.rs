@@ -50,6 +50,8 @@ pub(crate) fn read_rows(
     let shape = Shape {
         items: rows.items.as_deref(),
         explode: rows.explode.as_deref(),
+        heading: &rows.heading,
+        separator: rows.separator,
     };
     let read = |file: &str| {
         let path = dir.join(file);
@@ -81,6 +83,9 @@ pub(crate) fn read_rows(
                 for part in &rows.tables {
                     let mut table = read(&part.file)?;
                     table.set_column(&rows.split, |_| part.part.name().to_owned());
+                    for (column, cell) in &part.columns {
+                        table.set_column(column, |_| cell.clone());
+                    }
                     match &mut all {
                         Some(all) => all.append(&table),
                         None => all = Some(table),
@@ -131,7 +136,7 @@ fn listed(dir: &Path, list: &str) -> Result<Table> {
 fn add_columns(table: &mut Table, join: &Join, dir: &Path) -> Result<()> {
     let shape = Shape {
         items: join.items.as_deref(),
-        explode: None,
+        ..Shape::default()
     };
     let other = Table::read(&dir.join(&join.table), shape)?;
     other.require(placeholders(&join.with))?;

@@ -69,7 +69,7 @@ pub fn write_miniature(entry: &CatalogueEntry, dir: &Path) -> Result<usize> {
     Ok(written.len())
 }
 
-/// Masks of a series of a row. Of several rules each has columns of the image to itself, so that none paints over another.
+/// Masks of a series of a row. Of several rules each has pixels to itself, so that none paints over another.
 fn write_masks(
     adapter: &Adapter,
     row: Row<'_>,

@@ -1,5 +1,6 @@
 //! Made-up images and masks, each in the form that its name and the adapter ask for.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -304,6 +305,7 @@ fn put_arrays(path: &Path, shape: &[usize], arrays: &[(String, Vec<f32>)]) -> Re
     };
     let mut file = Hdf5Writer::new();
     let mut members = Vec::new();
+    let mut groups: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for (name, values) in arrays {
         let values = if matlab {
             reversed(values, shape)
@@ -311,7 +313,14 @@ fn put_arrays(path: &Path, shape: &[usize], arrays: &[(String, Vec<f32>)]) -> Re
             values.clone()
         };
         let at = file.dataset(&Kind::float(4), &stored, &floats(values));
-        members.push((name.as_str(), at));
+        match name.split_once('/') {
+            Some((group, name)) => groups.entry(group).or_default().push((name, at)),
+            None => members.push((name.as_str(), at)),
+        }
+    }
+    for (group, mut inner) in groups {
+        inner.sort();
+        members.push((group, file.group(&inner)));
     }
     members.sort();
     let root = file.group(&members);
@@ -341,20 +350,20 @@ fn reversed(values: &[f32], shape: &[usize]) -> Vec<f32> {
     out
 }
 
-/// A block of every value that the rule knows, in the columns that are this rule's share.
+/// A block of every value that the rule knows, in the pixels that are this rule's share.
 fn mask_values(rule: &MaskRule, size: Zyx<usize>, binary: u16, [k, of]: [usize; 2]) -> Vec<f32> {
     let values: Vec<u16> = match rule.form {
         MaskForm::Values => rule.values.keys().filter_map(|v| v.parse().ok()).collect(),
         MaskForm::Binary | MaskForm::Named => vec![binary],
     };
     let mut out = vec![0.0; size.count()];
-    let width = (size.x - 4) / of.max(1);
-    let columns = 2 + k * width..2 + (k + 1) * width;
-    let cells: Vec<usize> = (size.z / 3..=size.z / 2)
+    let all: Vec<usize> = (size.z / 3..=size.z / 2)
         .flat_map(|z| (2..size.y - 2).map(move |y| (z, y)))
-        .flat_map(|(z, y)| columns.clone().map(move |x| size.offset(x, y, z)))
+        .flat_map(|(z, y)| (2..size.x - 2).map(move |x| size.offset(x, y, z)))
         .collect();
-    // Half of the columns stay empty for a single value, so that a mask is never the whole share.
+    let of = of.max(1);
+    let cells = &all[k * all.len() / of..(k + 1) * all.len() / of];
+    // Half of the share stays empty for a single value, so that a mask is never the whole of it.
     let used = if values.len() == 1 {
         cells.len() / 2
     } else {

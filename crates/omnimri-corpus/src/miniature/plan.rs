@@ -96,6 +96,20 @@ fn part_word(adapter: &Adapter, val: bool) -> String {
     own.map_or_else(|| wanted.name().to_owned(), |(word, _)| word.clone())
 }
 
+/// The cell that every row of a subject's table has. Subjects of a part take turns in its tables.
+fn own_cell(adapter: &Adapter, column: &str, subject: usize) -> Option<String> {
+    let part = if is_val(subject) {
+        Split::Val
+    } else {
+        Split::Train
+    };
+    let tables = adapter.rows.tables.iter().filter(|t| t.part == part);
+    let cells: Vec<&String> = tables.filter_map(|t| t.columns.get(column)).collect();
+    cells
+        .get(subject / 3 % cells.len().max(1))
+        .map(|cell| (*cell).clone())
+}
+
 /// The cell of `column` in row `k`.
 fn cell(adapter: &Adapter, column: &str, k: usize) -> String {
     let rows = &adapter.rows;
@@ -105,6 +119,9 @@ fn cell(adapter: &Adapter, column: &str, k: usize) -> String {
     }
     if let Some(value) = known(adapter, column, k) {
         return value;
+    }
+    if let Some(own) = own_cell(adapter, column, subject) {
+        return own;
     }
     if let Some(questions) = &adapter.questions {
         let closed = questions.closed.as_ref().filter(|c| c.column == column);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{FLAT, is_val, write};
-use crate::adapter::{Adapter, BoxForm, Choice, Join};
+use crate::adapter::{Adapter, BoxForm, Choice, Join, PartTable, Rows};
 use crate::error::Result;
 use crate::example::Split;
 use crate::table::{Row, Table, placeholders};
@@ -26,19 +26,22 @@ pub(super) fn write_all(adapter: &Adapter, rows: &Table, dir: &Path) -> Result<(
     let form = Form {
         items: settings.items.as_deref(),
         explode: settings.explode.as_deref(),
+        heading: &settings.heading,
+        separator: settings.separator,
     };
     if let Some(file) = &settings.table {
         write_table(&dir.join(file), &own, rows.rows(), form)?;
     }
-    for part in &settings.tables {
-        let wanted = part.part.name();
-        let of_part = rows.rows().filter(|row| row.get(&settings.split) == wanted);
+    for (k, part) in settings.tables.iter().enumerate() {
+        let in_it = rows
+            .rows()
+            .filter(|row| table_of(settings, rows, *row) == Some(k));
         let columns: Vec<&str> = own
             .iter()
             .copied()
-            .filter(|c| *c != settings.split)
+            .filter(|c| *c != settings.split && !part.columns.contains_key(*c))
             .collect();
-        write_table(&dir.join(&part.file), &columns, of_part, form)?;
+        write_table(&dir.join(&part.file), &columns, in_it, form)?;
     }
     if let Some(list) = &settings.list {
         for row in rows.rows() {
@@ -68,17 +71,37 @@ pub(super) fn write_all(adapter: &Adapter, rows: &Table, dir: &Path) -> Result<(
     write_boxes(adapter, rows, dir)
 }
 
+/// The one of several tables in which a row stands: that of its part whose own columns it has; subjects take turns where they have
+/// none.
+fn table_of(settings: &Rows, rows: &Table, row: Row<'_>) -> Option<usize> {
+    let part = row.get(&settings.split);
+    let tables = settings.tables.iter().enumerate();
+    let of_part: Vec<_> = tables.filter(|(_, t)| t.part.name() == part).collect();
+    if of_part.iter().any(|(_, t)| !t.columns.is_empty()) {
+        let has = |t: &PartTable| t.columns.iter().all(|(c, cell)| row.get(c) == cell);
+        return of_part.into_iter().find(|(_, t)| has(t)).map(|(k, _)| k);
+    }
+    let same_part = rows.rows().filter(|r| r.get(&settings.split) == part);
+    let subjects: BTreeSet<String> = same_part.map(|r| r.fill(&settings.subject)).collect();
+    let place = subjects
+        .iter()
+        .position(|s| *s == row.fill(&settings.subject))?;
+    of_part.get(place % of_part.len().max(1)).map(|(k, _)| *k)
+}
+
 /// True for a column that comes from a joined table with a prefix.
 fn of_join(joins: &[Join], column: &str) -> bool {
     let with_prefix = |j: &Join| !j.prefix.is_empty() && column.starts_with(&j.prefix);
     joins.iter().any(with_prefix)
 }
 
-/// How a JSON table nests its rows.
-#[derive(Clone, Copy)]
+/// How a JSON table nests its rows, and how separated values go without a heading.
+#[derive(Clone, Copy, Default)]
 struct Form<'a> {
     items: Option<&'a str>,
     explode: Option<&'a str>,
+    heading: &'a [String],
+    separator: Option<char>,
 }
 
 fn write_table<'a>(
@@ -91,19 +114,30 @@ fn write_table<'a>(
         .extension()
         .and_then(|e| e.to_str())
         .unwrap_or_default();
+    let values = !matches!(ending, "json" | "jsonl" | "ndjson");
+    let heading: Vec<&str> = form.heading.iter().map(String::as_str).collect();
+    // Without a heading the cells stand in the order that the settings give.
+    let columns: &[&str] = if values && !heading.is_empty() {
+        &heading
+    } else {
+        columns
+    };
     let cells: Vec<Vec<&str>> = rows
         .map(|row| columns.iter().map(|c| row.get(c)).collect())
         .collect();
-    if !matches!(ending, "json" | "jsonl" | "ndjson") {
-        let separator = if ending == "tsv" { "\t" } else { "," };
+    if values {
+        let usual = if ending == "tsv" { '\t' } else { ',' };
+        let separator = form.separator.unwrap_or(usual).to_string();
         let line = |cells: &[&str]| {
             let quoted: Vec<_> = cells
                 .iter()
                 .map(|c| format!("\"{}\"", c.replace('"', "\"\"")))
                 .collect();
-            quoted.join(separator) + "\n"
+            quoted.join(&separator) + "\n"
         };
-        let text: String = std::iter::once(line(columns))
+        let first = heading.is_empty().then(|| line(columns));
+        let text: String = first
+            .into_iter()
             .chain(cells.iter().map(|r| line(r)))
             .collect();
         return write(path, text.as_bytes());
@@ -176,7 +210,7 @@ fn write_join(join: &Join, others: &[&str], rows: &Table, dir: &Path) -> Result<
     let table = Table::from_rows(dir, &columns, by_key.into_values().collect());
     let form = Form {
         items: join.items.as_deref(),
-        explode: None,
+        ..Form::default()
     };
     write_table(&dir.join(&join.table), &columns, table.rows(), form)
 }
@@ -232,7 +266,7 @@ fn write_boxes(adapter: &Adapter, rows: &Table, dir: &Path) -> Result<()> {
     let table = Table::from_rows(dir, &columns, cells);
     let form = Form {
         items: rule.items.as_deref(),
-        explode: None,
+        ..Form::default()
     };
     write_table(&dir.join(&rule.table), &columns, table.rows(), form)
 }

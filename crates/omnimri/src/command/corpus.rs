@@ -3,17 +3,18 @@
 use std::process::ExitCode;
 
 use omnimri_corpus::listing::{ListFilter, list, show};
-use omnimri_corpus::stats::{catalogue_table, stats};
+use omnimri_corpus::stats::stats;
+use omnimri_corpus::totals::catalogue_table;
 use omnimri_corpus::{check, find, load_all};
 
-use crate::cli::{Corpus, CorpusCommand};
+use crate::cli::{Corpus, CorpusCommand, CorpusList};
 use crate::output;
 
 /// Runs a command of the corpus.
 pub fn run(args: &Corpus) -> anyhow::Result<ExitCode> {
     match &args.command {
-        CorpusCommand::List { json } => print(*json, &list(&ListFilter::default()))?,
-        CorpusCommand::Show { name } => output::line(show(name)?)?,
+        CorpusCommand::List(args) => print(args.json, &list(&filter(args)))?,
+        CorpusCommand::Show { name, json } => print(*json, &show(name)?)?,
         CorpusCommand::Check { name, dir, json } => {
             let report = check::check(find(name)?, dir)?;
             print(*json, &report)?;
@@ -30,6 +31,20 @@ pub fn run(args: &Corpus) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn filter(args: &CorpusList) -> ListFilter {
+    ListFilter {
+        kind: args.kind,
+        anatomy: args.anatomy.clone(),
+        task: args.task.clone(),
+        admits: args.allow,
+        access: args.access,
+        verified: args.verified,
+        kspace_only: args.kspace,
+        readable_only: args.readable,
+        words: args.words.clone(),
+    }
 }
 
 fn print<T: serde::Serialize + std::fmt::Display>(json: bool, value: &T) -> anyhow::Result<()> {

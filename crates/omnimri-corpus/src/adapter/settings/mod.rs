@@ -1,4 +1,5 @@
-//! What a catalogue entry says of its layout. Templates hold column names in braces: `images/{id}.png`.
+//! What a catalogue entry says of its layout. Templates hold column names in braces: `images/{id}.png`; `{id:4}` is the first four
+//! characters of the cell.
 //!
 //! [`Adapter::kind`] says how rows are found and pixels are read; everything else (masks, classes, boxes, texts, questions) is
 //! the same for every kind.

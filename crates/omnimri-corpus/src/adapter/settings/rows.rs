@@ -19,6 +19,10 @@ pub struct Rows {
     pub table: Option<String>,
     /// Several tables of one form, one an official part; their rows have the column of `split`.
     pub tables: Vec<PartTable>,
+    /// Names of the columns of `table` or `tables` of separated values that have no heading of their own.
+    pub heading: Vec<String>,
+    /// What stands between the cells of such a table; a tab for `.tsv` and a comma for other names if absent.
+    pub separator: Option<char>,
     /// In place of a table: a path with `{names}`; each file or folder that fits is a row with a column of every name.
     ///
     /// A name never spans a `/` and takes as little as it can; `{}` fits anything and gives no column. Example:
@@ -59,6 +63,8 @@ impl Default for Rows {
         Self {
             table: None,
             tables: Vec::new(),
+            heading: Vec::new(),
+            separator: None,
             list: None,
             items: None,
             explode: None,
@@ -84,6 +90,9 @@ pub struct PartTable {
     pub file: String,
     /// The part to which its rows belong.
     pub part: Split,
+    /// Columns that every row of it has, for example the folder of its images.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
 }
 
 /// A table that adds columns.
