@@ -67,6 +67,16 @@ pub const fn origin_of(fact: &Fact) -> Origin {
     }
 }
 
+/// The model that wrote a sentence, and what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenBy {
+    /// Name of the model as its server knows it.
+    pub model: String,
+    /// The whole prompt.
+    pub prompt: String,
+}
+
 /// One sentence of a description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sentence {
@@ -78,6 +88,9 @@ pub struct Sentence {
     pub facts: Vec<Fact>,
     /// The sentence, with its full stop.
     pub text: String,
+    /// Who wrote it, where [`Origin::Generated`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<WrittenBy>,
 }
 
 /// A description of an example: sentences by rising level.
@@ -193,6 +206,7 @@ pub(crate) fn statements(level: Level, facts: &[Fact], variant: u64) -> Vec<Sent
             },
             facts: statement.facts,
             text: statement.text,
+            written_by: None,
         })
         .collect()
 }
@@ -224,6 +238,7 @@ fn grid(example: &Example, variant: u64) -> Sentence {
         origin: Origin::Header,
         facts: Vec::new(),
         text,
+        written_by: None,
     }
 }
 
@@ -357,6 +372,7 @@ mod tests {
                     origin: Origin::Generated,
                     facts: vec![],
                     text,
+                    written_by: None,
                 }])
             }
         }

@@ -7,6 +7,7 @@
 //! - `adapter`: from a layout to items, driven by the entry's settings
 //! - `stack`, `example`, `facts`: one example and what is known of it
 //! - `describe`, `measured`: five-level descriptions with the origin of every sentence
+//! - `filler`: levels written by a model behind an OpenAI-compatible address
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
 //! - `miniature`: a dataset's layout filled with made-up images
@@ -19,6 +20,7 @@ pub mod describe;
 mod error;
 pub mod example;
 mod facts;
+pub mod filler;
 pub mod licence;
 pub mod listing;
 pub mod load;
@@ -30,7 +32,7 @@ pub mod stats;
 mod table;
 
 pub use catalogue::{CatalogueEntry, catalogue, find};
-pub use describe::{Description, Level, Sentence, TextFiller, describe, describe_with};
+pub use describe::{Description, Level, Sentence, TextFiller, WrittenBy, describe, describe_with};
 pub use error::{Error, Result};
 pub use example::{Classes, DatasetId, Example, QuestionAnswer, Split};
 pub use load::{LoadOptions, Loaded, Rejected, load, load_all, load_all_with, load_with};

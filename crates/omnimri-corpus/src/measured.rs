@@ -31,6 +31,7 @@ impl TextFiller for MeasuredStatements {
             origin,
             facts: Vec::new(),
             text,
+            written_by: None,
         };
         Ok(match level {
             // The grid is told anyway.
@@ -83,6 +84,7 @@ fn signal(example: &Example, variant: u64) -> Vec<Sentence> {
         origin: Origin::Measured,
         facts,
         text,
+        written_by: None,
     };
     let sequence = example.classes.sequence;
     let largest = example
