@@ -93,8 +93,12 @@ pub(crate) fn read_value(kind: Kind, of: Option<Term>, text: &str) -> Vec<(&str,
             Some((rest, Detail::Place { place }))
         })),
         Kind::Unknown => read_matters(text),
-        Kind::Foreground => one(read_percent(text).map(|(r, percent)| (r, Detail::Foreground { percent }))),
-        Kind::Brightness => one(read_percent(text).map(|(r, percent)| (r, Detail::Brightness { percent }))),
+        Kind::Foreground => {
+            one(read_percent(text).map(|(r, percent)| (r, Detail::Foreground { percent })))
+        }
+        Kind::Brightness => {
+            one(read_percent(text).map(|(r, percent)| (r, Detail::Brightness { percent })))
+        }
         Kind::Relative | Kind::Diameter | Kind::Area | Kind::Volume | Kind::Parts | Kind::Share => {
             one(of.and_then(|of| read_of_term(kind, of, text)))
         }
@@ -323,7 +327,13 @@ mod tests {
 
     #[test]
     fn numbers_are_written_short_and_read_whole() {
-        for (hundredths, text) in [(200_000, "2000"), (250, "2.5"), (86, "0.86"), (105, "1.05"), (0, "0")] {
+        for (hundredths, text) in [
+            (200_000, "2000"),
+            (250, "2.5"),
+            (86, "0.86"),
+            (105, "1.05"),
+            (0, "0"),
+        ] {
             assert_eq!(number(Hundredths(hundredths)), text);
             let sentence = format!("{text}.");
             assert_eq!(read_number(&sentence), Some((".", Hundredths(hundredths))));

@@ -58,7 +58,7 @@ fn reports_of_every_variant_are_worded_as_before() {
     let texts = cases()
         .into_iter()
         .flat_map(|facts| (0..16).map(move |variant| report_text(&facts, variant)));
-    assert_eq!(digest(texts), 0);
+    assert_eq!(digest(texts), 0xbba1_924c_ccc5_32b4);
 }
 
 #[test]
@@ -66,5 +66,5 @@ fn training_questions_are_worded_as_before() {
     let texts = cases().into_iter().flat_map(|facts| {
         (0..8).flat_map(move |seed| questions(&facts, seed).into_iter().map(|(q, a)| q + &a))
     });
-    assert_eq!(digest(texts), 0);
+    assert_eq!(digest(texts), 0xd55e_bb64_5ebf_8837);
 }
