@@ -19,6 +19,7 @@ pub mod check;
 pub mod describe;
 mod error;
 pub mod example;
+mod details;
 mod facts;
 pub mod filler;
 pub mod licence;

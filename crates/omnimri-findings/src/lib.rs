@@ -9,6 +9,7 @@
 //! - `finding`: what `result.json` lists
 //! - `facts`, `detail`: what can be said
 //! - `groups`, `phrases`, `wording`, `pattern`, `grammar`: facts to sentences and back
+//! - `mirror`: facts of a flipped image
 //! - `questions`: instructions and their answers
 //! - `evidence`, `verify`: sentences against masks, geometry, header and class heads
 
@@ -22,6 +23,7 @@ pub mod grammar;
 mod groups;
 mod imaging;
 pub mod measure;
+mod mirror;
 mod pattern;
 mod phrases;
 pub mod questions;
@@ -38,6 +40,7 @@ pub use facts::{Extent, Fact, Section, Signal, Statement};
 pub use finding::{AnatomyEntry, Finding};
 pub use grammar::{Voice, describe, describe_as, parse, report_text};
 pub use measure::{Measurement, lesion_signal, measure};
+pub use mirror::Flip;
 pub use questions::{Question, answer, questions};
 pub use term::Term;
 pub use verify::{CheckedReport, Claim, Origin, Verified, check, verify};

@@ -193,7 +193,7 @@ const MATTERS: [(Matter, &str); 12] = [
     (Matter::VoxelSize, "the voxel size"),
     (Matter::ContrastAgent, "whether a contrast agent was given"),
     (Matter::Side, "on which side the lesion lies"),
-    (Matter::Findings, "whether anything is abnormal"),
+    (Matter::Findings, "which abnormalities the image shows"),
     (Matter::Structures, "which structures are visible"),
     (Matter::Diagnosis, "the diagnosis"),
     (Matter::Age, "the age of the patient"),

@@ -268,6 +268,10 @@ impl TextFiller for OpenAi {
         &self.name
     }
 
+    fn is_generative(&self) -> bool {
+        true
+    }
+
     fn fill(
         &self,
         example: &Example,
