@@ -215,8 +215,22 @@ impl Description {
 /// True if a sentence holds a word that a flip may turn wrong.
 fn names_a_place(text: &str) -> bool {
     const WORDS: [&str; 16] = [
-        "left", "right", "upper", "lower", "top", "bottom", "above", "below", "superior", "inferior",
-        "anterior", "posterior", "lateral", "side", "sided", "clockwise",
+        "left",
+        "right",
+        "upper",
+        "lower",
+        "top",
+        "bottom",
+        "above",
+        "below",
+        "superior",
+        "inferior",
+        "anterior",
+        "posterior",
+        "lateral",
+        "side",
+        "sided",
+        "clockwise",
     ];
     text.to_lowercase()
         .split(|c: char| !c.is_alphanumeric())
@@ -277,14 +291,16 @@ pub fn describe_with(
             .filter(|f| Level::of(f) == level)
             .collect();
         // The grid alone says nothing of the image.
-        let silent = of_level
-            .iter()
-            .all(|f| matches!(f, Fact::Detail(Detail::Matrix { .. } | Detail::Voxel { .. })));
+        let silent = of_level.iter().all(|f| {
+            matches!(
+                f,
+                Fact::Detail(Detail::Matrix { .. } | Detail::Voxel { .. })
+            )
+        });
         if silent {
             let filled = filler.fill(example, level, &sentences, variant)?;
-            let allowed = |s: &Sentence| {
-                s.origin != Origin::Generated || example.split == Split::Train
-            };
+            let allowed =
+                |s: &Sentence| s.origin != Origin::Generated || example.split == Split::Train;
             sentences.extend(filled.into_iter().filter(allowed));
         }
         sentences.extend(statements(level, &of_level, variant));
@@ -478,7 +494,12 @@ mod tests {
                 Model.fill(e, l, t, v)
             }
         }
-        assert!(!describe_with(&e, &Liar, 1).unwrap().text().contains("thinks"));
+        assert!(
+            !describe_with(&e, &Liar, 1)
+                .unwrap()
+                .text()
+                .contains("thinks")
+        );
     }
 
     #[test]

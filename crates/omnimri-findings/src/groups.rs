@@ -149,7 +149,7 @@ const TUMOUR: Group = Group {
         "the lesion is {a} {tumour}.",
         "the appearance fits {a} {tumour}.",
         "the image shows {a} {tumour}.",
-        "impression: {tumour}.",
+        "the impression is {a} {tumour}.",
         "the diagnosis is {a} {tumour}.",
         "this is {a} {tumour}.",
     ],

@@ -114,7 +114,11 @@ mod tests {
         };
         let others = [
             Key { model: "n", ..key },
-            Key { prompt: "a", level: "bc", ..key },
+            Key {
+                prompt: "a",
+                level: "bc",
+                ..key
+            },
             Key { image: b"j", ..key },
             Key { level: "d", ..key },
             Key { seed: 2, ..key },

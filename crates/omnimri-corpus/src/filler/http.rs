@@ -246,7 +246,20 @@ fn http_date(text: &str) -> Option<u64> {
     let clock: Vec<u64> = time.split(':').map_while(|t| t.parse().ok()).collect();
     let [h, m, s] = clock[..] else { return None };
     let leap = |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let lengths = [
+        31,
+        28 + u64::from(leap(year)),
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
     let years: u64 = (1970..year).map(|y| 365 + u64::from(leap(y))).sum();
     let months: u64 = lengths.iter().take(month as usize).sum();
     Some((years + months + day - 1) * 86_400 + h.min(24) * 3600 + m.min(60) * 60 + s.min(60))
@@ -314,7 +327,10 @@ mod tests {
         let wait = |k, asked: Option<u64>| {
             wait_before(k, asked.map(Duration::from_secs), &PATIENCE).map(|d| d.as_secs())
         };
-        assert_eq!([0, 1, 2, 3, 40].map(|k| wait(k, None)), [1, 2, 4, 5, 5].map(Some));
+        assert_eq!(
+            [0, 1, 2, 3, 40].map(|k| wait(k, None)),
+            [1, 2, 4, 5, 5].map(Some)
+        );
         assert_eq!((wait(0, Some(3)), wait(2, Some(3))), (Some(3), Some(4)));
         assert_eq!(wait(0, Some(6)), None);
     }
@@ -326,8 +342,16 @@ mod tests {
         assert_eq!(of("17"), Some(17));
         assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7));
         assert_eq!(of("Sun, 06 Nov 1993 08:49:37 GMT"), Some(0));
-        assert_eq!(of("Thu, 29 Feb 1996 00:00:00 GMT").map(|s| s / 86400), Some(479));
-        for bad in ["soon", "-1", "Sun, 06 Now 1994 08:49:37 GMT", "Sun, 0 Nov 1994 1:2 GMT"] {
+        assert_eq!(
+            of("Thu, 29 Feb 1996 00:00:00 GMT").map(|s| s / 86400),
+            Some(479)
+        );
+        for bad in [
+            "soon",
+            "-1",
+            "Sun, 06 Now 1994 08:49:37 GMT",
+            "Sun, 0 Nov 1994 1:2 GMT",
+        ] {
             assert_eq!(of(bad), None, "{bad}");
         }
     }
@@ -336,7 +360,10 @@ mod tests {
     fn completions_are_read_and_refusals_seen() {
         let message = |m: &str| read(&format!("{{\"choices\":[{{\"message\":{m}}}]}}"));
         let text = Reply::Text("Dark.".into());
-        assert_eq!(message(r#"{"content":"Dark."}"#), Some((text.clone(), None)));
+        assert_eq!(
+            message(r#"{"content":"Dark."}"#),
+            Some((text.clone(), None))
+        );
         assert_eq!(
             message(r#"{"content":[{"type":"text","text":"Dark."}]}"#),
             Some((text, None))
@@ -351,7 +378,11 @@ mod tests {
 
     #[test]
     fn a_key_is_not_shown() {
-        let client = Client::new("http://localhost:1/v1/", Some(Secret::new("abc".into())), PATIENCE);
+        let client = Client::new(
+            "http://localhost:1/v1/",
+            Some(Secret::new("abc".into())),
+            PATIENCE,
+        );
         assert!(!format!("{client:?}").contains("abc"));
         let error = client.wrong("x", "wrong key abc given");
         assert!(!error.to_string().contains("abc"), "{error}");

@@ -131,23 +131,35 @@ impl OpenAiConfig {
     fn validate(&self) -> Result<()> {
         let http = ["http://", "https://"];
         if !http.iter().any(|h| self.address.starts_with(h)) {
-            return Err(self.wrong("an address that starts with http:// or https://", self.address.clone()));
+            return Err(self.wrong(
+                "an address that starts with http:// or https://",
+                self.address.clone(),
+            ));
         }
         // A user name or key in the address would be shown in errors and cards.
         if self.address.contains(['@', '?', '#']) {
-            return Err(self.wrong("an address without user, query or fragment", "one of @ ? #".into()));
+            return Err(self.wrong(
+                "an address without user, query or fragment",
+                "one of @ ? #".into(),
+            ));
         }
         if self.model.trim().is_empty() {
             return Err(self.wrong("a model's name", "an empty name".into()));
         }
         if !self.prompt.contains("{level}") {
-            return Err(self.wrong("{level} in the prompt", "a prompt that asks of every level the same".into()));
+            return Err(self.wrong(
+                "{level} in the prompt",
+                "a prompt that asks of every level the same".into(),
+            ));
         }
         if !(1..=20).contains(&self.tries) {
             return Err(self.wrong("1 to 20 tries", self.tries.to_string()));
         }
         if self.answer_tokens == 0 || self.timeout_ms == 0 || self.answer_bytes == 0 {
-            return Err(self.wrong("answer_tokens, timeout_ms and answer_bytes above 0", "0".into()));
+            return Err(self.wrong(
+                "answer_tokens, timeout_ms and answer_bytes above 0",
+                "0".into(),
+            ));
         }
         Ok(())
     }
@@ -244,7 +256,9 @@ impl OpenAi {
         // Four characters a token, and a picture of a few hundred: only a guess, replaced by the server's count.
         let estimate = prompt.len() as u64 / 4 + 500 + u64::from(self.config.answer_tokens);
         let body = self.body(prompt, png);
-        let reply = self.client.ask(&body, &self.purse, &self.config.budget, estimate)?;
+        let reply = self
+            .client
+            .ask(&body, &self.purse, &self.config.budget, estimate)?;
         let text = match &reply {
             Reply::Text(text) => text.clone(),
             Reply::Refused => String::new(),

@@ -77,7 +77,11 @@ pub(super) fn picture(example: &Example) -> Result<Vec<u8>> {
         path: example.id.clone().into(),
         source,
     };
-    let picture = GrayImage::from_raw(size.x as u32, size.y as u32, example.image.slice(z).to_vec());
+    let picture = GrayImage::from_raw(
+        size.x as u32,
+        size.y as u32,
+        example.image.slice(z).to_vec(),
+    );
     let mut bytes = Cursor::new(Vec::new());
     picture
         .unwrap_or_default()
@@ -94,7 +98,10 @@ pub(super) fn sentences_of(answer: &str) -> Vec<String> {
         .filter(|c| !matches!(c, '*' | '`' | '#' | '_'))
         .collect();
     let words: Vec<&str> = plain.split_whitespace().collect();
-    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let bare = |word: &str| {
+        word.trim_matches(|c: char| !c.is_alphanumeric())
+            .to_lowercase()
+    };
     if words.first().is_none_or(|w| bare(w) == UNKNOWN) {
         return Vec::new();
     }

@@ -29,13 +29,19 @@ const ANSWERS: [&str; 6] = [
 pub(super) fn make(known: &Known, draw: &mut Draw) -> Option<Instruction> {
     let question = draw.wording(&QUESTIONS, "");
     if known.boxes.is_empty() {
-        let looked_for: Vec<Fact> = known
-            .details(|d| matches!(d, Detail::Absent { of } if of.is_finding()));
+        let looked_for: Vec<Fact> =
+            known.details(|d| matches!(d, Detail::Absent { of } if of.is_finding()));
         if looked_for.is_empty() || !known.findings().is_empty() {
             return None;
         }
         let answer = draw.told(&looked_for);
-        return Some(Instruction::single(known, Task::Detect, question, answer, looked_for));
+        return Some(Instruction::single(
+            known,
+            Task::Detect,
+            question,
+            answer,
+            looked_for,
+        ));
     }
     let mut terms: Vec<Term> = known.boxes.iter().map(|b| b.term).collect();
     terms.sort_unstable();

@@ -23,7 +23,13 @@ pub(super) fn make(known: &Known, draw: &mut Draw) -> Option<Instruction> {
     }
     let question = draw.wording(&QUESTIONS, "");
     let answer = draw.told(&facts);
-    Some(Instruction::single(known, Task::Diagnose, question, answer, facts))
+    Some(Instruction::single(
+        known,
+        Task::Diagnose,
+        question,
+        answer,
+        facts,
+    ))
 }
 
 pub(super) const fn is_diagnosis(fact: &Fact) -> bool {

@@ -3,7 +3,7 @@
 use omnimri_findings::components::components;
 use omnimri_findings::facts::canonical;
 use omnimri_findings::{Detail, Fact, Flip, Matter, Parameter, Term};
-use omnimri_image::Zyx;
+use omnimri_image::{Plane, Zyx};
 use serde::{Deserialize, Serialize};
 
 use crate::example::{DatasetId, Example, QuestionAnswer, SourceText, Split};
@@ -131,11 +131,6 @@ impl Known {
         let of = self.present.iter().copied();
         of.filter(|t| t.is_finding()).collect()
     }
-
-    /// True if some finding was looked for.
-    pub(super) fn findings_were_looked_for(&self) -> bool {
-        self.present.iter().chain(&self.absent).any(|t| t.is_finding())
-    }
 }
 
 /// Whatever nobody recorded of an example and someone may ask.
@@ -161,19 +156,29 @@ fn unknown(example: &Example, facts: &[Fact]) -> Vec<Matter> {
     let agent = example.acquisition.contrast_agent.is_some();
     add(!settled && !agent && untold, Matter::ContrastAgent);
     for parameter in Parameter::ALL {
-        let stated = |f: &Fact| matches!(f, Fact::Detail(Detail::Parameter { of, .. }) if *of == parameter);
+        let stated =
+            |f: &Fact| matches!(f, Fact::Detail(Detail::Parameter { of, .. }) if *of == parameter);
         add(!facts.iter().any(stated), Matter::Parameter(parameter));
     }
     let looked = |t: &Term| example.annotated.contains(t);
     let findings = example.annotated.iter().any(|t| t.is_finding());
     add(!findings && untold, Matter::Findings);
     let diagnosis = facts.iter().any(|f| {
-        matches!(f, Fact::Tumour(_) | Fact::MsLesions { .. } | Fact::Cardiac(_))
+        matches!(
+            f,
+            Fact::Tumour(_) | Fact::MsLesions { .. } | Fact::Cardiac(_)
+        )
     });
     add(!diagnosis && untold && !findings, Matter::Diagnosis);
     add(untold, Matter::Age);
     add(untold, Matter::Sex);
     add(untold, Matter::Course);
+    let sided = facts.iter().any(|f| matches!(f, Fact::Location(_)));
+    let sagittal = classes.plane == Some(Plane::Sagittal);
+    add(
+        example.main_lesion().is_some() && !sided && sagittal,
+        Matter::Side,
+    );
     if let Some(region) = classes.region.filter(|_| untold) {
         // The names of parts and kinds of what was looked for would ask the same thing twice.
         let near = |t: &Term| {
@@ -220,7 +225,11 @@ fn boxes(example: &Example) -> Vec<TermBox> {
                 upper: corner(b.upper, true),
             })
             .collect();
-        return if out.len() <= MOST_BOXES { out } else { Vec::new() };
+        return if out.len() <= MOST_BOXES {
+            out
+        } else {
+            Vec::new()
+        };
     }
     let Some(labels) = example.labels.as_deref() else {
         return Vec::new();

@@ -109,7 +109,7 @@ pub struct Instruction {
 }
 
 impl Instruction {
-    /// One turn of which every answer is true of `known`; nothing where a model wrote it of an example that is no training example.
+    /// Turns whose answers say `facts`; without facts they rest on outlines, which are labels.
     fn new(known: &Known, task: Task, turns: Vec<Turn>, facts: Vec<Fact>) -> Self {
         Self {
             example: known.id.clone(),
@@ -117,7 +117,10 @@ impl Instruction {
             split: known.split,
             task,
             turns,
-            origin: origin_of_all(&facts),
+            origin: match facts.as_slice() {
+                [] => Origin::Label,
+                facts => origin_of_all(facts),
+            },
             facts,
             unanswerable: false,
             boxes: Vec::new(),
@@ -125,7 +128,13 @@ impl Instruction {
         }
     }
 
-    fn single(known: &Known, task: Task, question: String, answer: String, facts: Vec<Fact>) -> Self {
+    fn single(
+        known: &Known,
+        task: Task,
+        question: String,
+        answer: String,
+        facts: Vec<Fact>,
+    ) -> Self {
         Self::new(known, task, vec![Turn { question, answer }], facts)
     }
 
@@ -168,3 +177,6 @@ pub fn instructions_of(known: &Known, seed: u64) -> Vec<Instruction> {
     out.retain(|i| i.may_judge() || i.may_train());
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,13 @@ pub(super) fn make(known: &Known, draw: &mut Draw) -> Vec<Instruction> {
     if facts.iter().any(|f| !matches!(f, Fact::Detail(_))) {
         let question = draw.wording(&QUESTIONS, "");
         let answer = join(&describe_as(Voice::Record, &facts, draw.number()));
-        out.push(Instruction::single(known, Task::Report, question, answer, facts));
+        out.push(Instruction::single(
+            known,
+            Task::Report,
+            question,
+            answer,
+            facts,
+        ));
     }
     for text in &known.texts {
         let question = match text.kind {

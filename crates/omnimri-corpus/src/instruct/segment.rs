@@ -52,7 +52,13 @@ pub(super) fn make(known: &Known, draw: &mut Draw) -> Vec<Instruction> {
         let question = draw.wording(&QUESTIONS, of.name());
         let facts = vec![Fact::Detail(Detail::Absent { of })];
         let answer = draw.told(&facts);
-        out.push(Instruction::single(known, Task::Segment, question, answer, facts));
+        out.push(Instruction::single(
+            known,
+            Task::Segment,
+            question,
+            answer,
+            facts,
+        ));
     }
     out
 }
