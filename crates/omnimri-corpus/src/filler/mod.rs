@@ -15,3 +15,6 @@ mod prompt;
 pub use budget::{Budget, Counts};
 pub use openai::{OpenAi, OpenAiConfig, Otherwise};
 pub use prompt::PROMPT;
+
+#[cfg(test)]
+mod tests;
