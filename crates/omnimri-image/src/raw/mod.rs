@@ -11,6 +11,7 @@
 //! | [`open`](mod@open) | the one door: tells the format by content |
 //! | `ismrmrd`, `mrd_header` | ISMRMRD acquisitions and the XML header |
 //! | `fastmri`, `matlab` | arrays in HDF5 |
+//! | `arrays` | numeric arrays of any of these files, whole |
 //! | [`cfl`], `numpy` | arrays in plain files |
 //! | `array`, `axes`, `mask` | frames cut out of an array whose axes are named |
 //! | [`trajectory`] | samples and coordinates in two files |
@@ -19,6 +20,7 @@
 //! | [`twix`] | Siemens TWIX |
 
 mod array;
+mod arrays;
 mod axes;
 mod blocks;
 pub mod cfl;
@@ -41,6 +43,7 @@ pub mod twix;
 
 use std::fmt::Debug;
 
+pub use arrays::{array_names, read_array};
 pub use cfl::write_cfl;
 pub use epi_info::{EpiInfo, EpiNavigator, RampSampling, RampShape};
 pub use frame::{Calibration, Frame, FrameData, KSpace3, NonCartesian};
