@@ -44,6 +44,8 @@ impl Level {
             Fact::Detail(detail) => Self::of_detail(detail),
             Fact::Plane(_) | Fact::Sequence(_) | Fact::Region(_) => Self::Acquisition,
             Fact::Structure(_) => Self::Anatomy,
+            // Told in one sentence with size and side, so that a reader does not count two lesions.
+            Fact::Signal(signal) if signal.is_lesion() => Self::Findings,
             Fact::Signal(_) => Self::Signal,
             Fact::Extent(_) | Fact::Location(_) => Self::Findings,
             Fact::Tumour(_) | Fact::MsLesions { .. } | Fact::Cardiac(_) => Self::Impression,
@@ -275,8 +277,7 @@ pub fn describe_with(
     filler: &dyn TextFiller,
     variant: u64,
 ) -> Result<Description> {
-    let mut facts = example.facts();
-    facts.extend(example.details());
+    let facts = example.statements();
     let measured = MeasuredStatements;
     let filler = if filler.is_generative() && example.split != Split::Train {
         &measured

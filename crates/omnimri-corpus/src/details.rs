@@ -1,5 +1,6 @@
 //! What headers, labels and measurements say beyond a report: parameters, grid, signal inside and outside, sizes, parts, places.
 
+use omnimri_findings::components::components;
 use omnimri_findings::facts::canonical;
 use omnimri_findings::{
     Detail, Fact, Hundredths, Label, Length, Parameter, Place, Region, Sequence, Signal, Term,
@@ -22,7 +23,19 @@ impl Example {
         out.extend(self.outline_details());
         out.extend(self.place().map(|place| Detail::Place { place }));
         let mut facts: Vec<Fact> = out.into_iter().map(Fact::Detail).collect();
-        facts.extend(self.signal_of_no_tumour().map(Fact::Signal));
+        facts.extend(self.bright_blood().map(Fact::Signal));
+        canonical(&facts)
+    }
+
+    /// [`Example::facts`] and [`Example::details`] in canonical order, without those that have no true sentence here: every sentence
+    /// on plane, sequence or region speaks of a magnetic resonance image, so nothing of it is said of another modality. Where a
+    /// dataset does not name the modality it is taken to be magnetic resonance, as the catalogue is of such datasets.
+    pub fn statements(&self) -> Vec<Fact> {
+        let mut facts = self.facts();
+        facts.extend(self.details());
+        if self.classes.modality_mr == Some(false) {
+            facts.retain(|f| !matches!(f, Fact::Plane(_) | Fact::Sequence(_) | Fact::Region(_)));
+        }
         canonical(&facts)
     }
 
@@ -147,7 +160,10 @@ impl Example {
                 self.diameter(labels, of, &volume, m.diameter_mm)
                     .map(|length| Detail::Diameter { of, length }),
             );
-            let parts = u32::try_from(m.n_parts).ok();
+            let parts = components(self.image.size, |k| labels[k] == of.value()).sizes;
+            let smallest = smallest_part(&parts);
+            // A count of crumbs left by an outline's editor tells nothing of the disease.
+            let parts = u32::try_from(parts.len()).ok().filter(|_| parts.iter().all(|n| *n >= smallest));
             out.extend(parts.map(|n| Detail::Parts { of, n }));
             let share = Hundredths::new(100.0 * n as f64 / foreground.max(1) as f64);
             let share = share.filter(|s| s.0 <= 10_000);
@@ -207,8 +223,8 @@ impl Example {
         percent((inside / n_inside as f64) / (outside / n_outside as f64))
     }
 
-    /// The signal of lesions that are no tumour, and of bright blood: facts that [`Example::facts`] leaves to descriptions.
-    fn signal_of_no_tumour(&self) -> Option<Signal> {
+    /// Bright blood, measured where the sequence lets expect it: a fact that [`Example::facts`] leaves to descriptions.
+    fn bright_blood(&self) -> Option<Signal> {
         if self.main_lesion().is_some() {
             return None;
         }
@@ -218,10 +234,7 @@ impl Example {
         let labels = self.labels.as_deref()?;
         let signal = lesion_signal(labels, term.value(), &self.volume(), sequence)?;
         let blood = term == Label::LeftVentricleCavity && sequence == Some(Sequence::Cine);
-        match signal {
-            Signal::HyperintenseLesion if blood => Some(Signal::BrightBlood),
-            _ => term.is_finding().then_some(signal),
-        }
+        (blood && signal == Signal::HyperintenseLesion).then_some(Signal::BrightBlood)
     }
 
     /// The third of the head's height in which the main lesion's centre lies; `None` near a border between thirds.
@@ -262,6 +275,14 @@ impl Example {
             Some(Place::Lower)
         }
     }
+}
+
+/// Fewest voxels of a connected part that counts beside others: 3, and 1% of the largest; of a single part its own size.
+///
+/// Both are our own choice, against crumbs that an outline's editor leaves; they are not taken from a guideline.
+pub(crate) fn smallest_part(sizes: &[usize]) -> usize {
+    let largest = sizes.iter().copied().max().unwrap_or(0);
+    largest.min(3.max(largest.div_ceil(100)))
 }
 
 /// A share as whole percent; `None` if it is not finite or absurd.

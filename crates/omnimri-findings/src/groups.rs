@@ -83,7 +83,7 @@ const STRUCTURES: Group = Group {
     record: &[
         "seen here: {structures}.",
         "among the structures shown: {structures}.",
-        "the outlined structures are the {structures}.",
+        "outlined in this image: {structures}.",
         "outlines are given for the {structures}.",
     ],
     of_model: false,
@@ -149,7 +149,7 @@ const TUMOUR: Group = Group {
         "the lesion is {a} {tumour}.",
         "the appearance fits {a} {tumour}.",
         "the image shows {a} {tumour}.",
-        "the impression is {a} {tumour}.",
+        "the findings are in keeping with {a} {tumour}.",
         "the diagnosis is {a} {tumour}.",
         "this is {a} {tumour}.",
     ],
@@ -412,7 +412,7 @@ const PARTS: Group = Group {
         "the {term} {is} outlined as {value}.",
         "the outline of the {term} consists of {value}.",
         "outlined as {term}: {value}.",
-        "there {are} {value} outlined as {term}.",
+        "in all, the outline of the {term} has {value}.",
     ],
     of_model: false,
 };

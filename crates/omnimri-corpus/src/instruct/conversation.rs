@@ -140,9 +140,15 @@ fn lesion_steps(
     add: &mut impl FnMut(&'static str, Vec<Fact>, &'static [&'static str]),
 ) {
     let of = |keep: fn(&Detail) -> bool| known.details(|d| d.term() == Some(term) && keep(d));
+    let parts = of(|d| matches!(d, Detail::Parts { .. }));
+    let share = of(|d| matches!(d, Detail::Share { .. }));
+    let named = if parts.is_empty() { share } else { parts };
+    if named.is_empty() {
+        return;
+    }
     add(
         "Yes. ",
-        of(|d| matches!(d, Detail::Parts { .. })),
+        named,
         &[
             "Does it show anything abnormal?",
             "Is there something abnormal in it?",

@@ -2,6 +2,7 @@
 
 use omnimri_findings::components::components;
 use omnimri_findings::facts::canonical;
+use crate::details::smallest_part;
 use omnimri_findings::{Detail, Fact, Flip, Matter, Parameter, Term};
 use omnimri_image::{Plane, Zyx};
 use serde::{Deserialize, Serialize};
@@ -55,9 +56,7 @@ pub struct Known {
 impl Known {
     /// What is known of an example.
     pub fn of(example: &Example) -> Self {
-        let mut facts = example.facts();
-        facts.extend(example.details());
-        let facts = canonical(&facts);
+        let facts = example.statements();
         let counts = example.label_counts();
         let select = |there: bool| {
             let of = counts.iter().filter(|(_, n)| (*n > 0) == there);
@@ -237,18 +236,27 @@ fn boxes(example: &Example) -> Vec<TermBox> {
     let mut out = Vec::new();
     for term in example.present().into_iter().filter(|t| t.is_finding()) {
         let parts = components(size, |k| labels[k] == term.value());
-        if out.len() + parts.sizes.len() > MOST_BOXES {
-            return Vec::new();
+        let smallest = smallest_part(&parts.sizes);
+        // The box of each part by its number; none for crumbs.
+        let mut box_of: Vec<Option<usize>> = vec![None];
+        for &n in &parts.sizes {
+            box_of.push((n >= smallest).then_some(out.len()));
+            if n < smallest {
+                continue;
+            }
+            if out.len() == MOST_BOXES {
+                return Vec::new();
+            }
+            out.push(TermBox {
+                term,
+                lower: size,
+                upper: Zyx::new(0, 0, 0),
+            });
         }
-        let first = out.len();
-        out.extend(parts.sizes.iter().map(|_| TermBox {
-            term,
-            lower: size,
-            upper: Zyx::new(0, 0, 0),
-        }));
         for (k, part) in parts.part.iter().enumerate().filter(|(_, p)| **p > 0) {
             let (x, y, z) = (k % size.x, k / size.x % size.y, k / (size.x * size.y));
-            if let Some(b) = out.get_mut(first + *part as usize - 1) {
+            let at = box_of.get(*part as usize).copied().flatten();
+            if let Some(b) = at.and_then(|at| out.get_mut(at)) {
                 b.lower = Zyx::new(b.lower.z.min(z), b.lower.y.min(y), b.lower.x.min(x));
                 b.upper = Zyx::new(
                     b.upper.z.max(z + 1),

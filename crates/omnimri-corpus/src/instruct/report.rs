@@ -2,7 +2,7 @@
 
 use omnimri_findings::grammar::join;
 use omnimri_findings::verify::Origin;
-use omnimri_findings::{Detail, Fact, Voice, describe_as};
+use omnimri_findings::{Detail, Fact, Section, Voice, describe_as};
 
 use super::{Draw, Instruction, Known, Task};
 use crate::example::{TextKind, Writer};
@@ -29,7 +29,8 @@ const CAPTIONS: [&str; 4] = [
 pub(super) fn make(known: &Known, draw: &mut Draw) -> Vec<Instruction> {
     let mut out = Vec::new();
     let facts = known.select(in_report);
-    if facts.iter().any(|f| !matches!(f, Fact::Detail(_))) {
+    // Technique alone is no report.
+    if facts.iter().any(|f| f.section() != Section::Technique) {
         let question = draw.wording(&QUESTIONS, "");
         let answer = join(&describe_as(Voice::Record, &facts, draw.number()));
         out.push(Instruction::single(

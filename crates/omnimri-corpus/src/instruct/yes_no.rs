@@ -35,10 +35,10 @@ const IN_PLANE: [&str; 6] = [
 const OF_SEQUENCE: [&str; 6] = [
     "Is the sequence {x}?",
     "Is this image {x}?",
-    "Is the contrast {x}?",
+    "Is this a sequence that is called {x}?",
     "Was the sequence {x}?",
-    "Is the image acquired as {x}?",
-    "Would you call the contrast {x}?",
+    "Does the name {x} fit the sequence?",
+    "Would you call the sequence {x}?",
 ];
 
 /// A question whose answer is known.
@@ -106,14 +106,14 @@ fn seen(known: &Known, findings: bool) -> Vec<Closed> {
 /// The fact that says that a term is there.
 fn witness(known: &Known, term: Term) -> Option<Fact> {
     let class = term.label().and_then(TumourClass::from_label);
-    let parts = |f: &Fact| matches!(f, Fact::Detail(Detail::Parts { of, .. }) if *of == term);
+    let share = |f: &Fact| matches!(f, Fact::Detail(Detail::Share { of, .. }) if *of == term);
     let told = match (term.label(), class) {
         (_, Some(class)) => Some(Fact::Tumour(class)),
         (Some(Label::MsLesion), _) => Some(Fact::MsLesions { present: true }),
         _ => Some(Fact::Structure(term)),
     };
     let told = told.filter(|f| known.facts.contains(f));
-    told.or_else(|| known.facts.iter().copied().find(parts))
+    told.or_else(|| known.facts.iter().copied().find(share))
 }
 
 /// What was looked for and is not there.

@@ -211,6 +211,7 @@ fn every_pattern_says_one_thing() {
         let sayings = sayings(index);
         assert!(!sayings.is_empty());
         for pattern in group.all() {
+            assert_slots_are_known(pattern);
             for facts in &sayings {
                 let facts = canonical(facts);
                 let text = render(pattern, &facts);
@@ -250,5 +251,17 @@ fn every_group_has_six_to_a_dozen_wordings_in_a_description() {
         if !group.patterns.is_empty() {
             assert_eq!(report.len(), group.patterns.len());
         }
+    }
+}
+
+/// An unknown slot would be read as an article.
+fn assert_slots_are_known(pattern: &str) {
+    const KNOWN: [&str; 21] = [
+        "a", "plane", "sequence", "region", "extent", "lesion", "location", "tissue", "structures", "tumour", "cardiac",
+        "parameters", "absent", "term", "value", "is", "has", "measures", "covers", "takes", "forms",
+    ];
+    for slot in pattern.split('{').skip(1) {
+        let name = slot.split('}').next().unwrap_or_default();
+        assert!(KNOWN.contains(&name), "{name} in {pattern}");
     }
 }
