@@ -163,7 +163,9 @@ impl Example {
             let parts = components(self.image.size, |k| labels[k] == of.value()).sizes;
             let smallest = smallest_part(&parts);
             // A count of crumbs left by an outline's editor tells nothing of the disease.
-            let parts = u32::try_from(parts.len()).ok().filter(|_| parts.iter().all(|n| *n >= smallest));
+            let parts = u32::try_from(parts.len())
+                .ok()
+                .filter(|_| parts.iter().all(|n| *n >= smallest));
             out.extend(parts.map(|n| Detail::Parts { of, n }));
             let share = Hundredths::new(100.0 * n as f64 / foreground.max(1) as f64);
             let share = share.filter(|s| s.0 <= 10_000);
@@ -225,16 +227,14 @@ impl Example {
 
     /// Bright blood, measured where the sequence lets expect it: a fact that [`Example::facts`] leaves to descriptions.
     fn bright_blood(&self) -> Option<Signal> {
-        if self.main_lesion().is_some() {
+        let cavity = Term::from(Label::LeftVentricleCavity);
+        let cine = self.classes.sequence == Some(Sequence::Cine);
+        if !cine || !self.present().contains(&cavity) {
             return None;
         }
-        let counts = self.label_counts().into_iter();
-        let (term, _) = counts.max_by_key(|&(_, n)| n).filter(|&(_, n)| n > 0)?;
-        let sequence = self.classes.sequence;
         let labels = self.labels.as_deref()?;
-        let signal = lesion_signal(labels, term.value(), &self.volume(), sequence)?;
-        let blood = term == Label::LeftVentricleCavity && sequence == Some(Sequence::Cine);
-        (blood && signal == Signal::HyperintenseLesion).then_some(Signal::BrightBlood)
+        let signal = lesion_signal(labels, cavity.value(), &self.volume(), Some(Sequence::Cine))?;
+        (signal == Signal::HyperintenseLesion).then_some(Signal::BrightBlood)
     }
 
     /// The third of the head's height in which the main lesion's centre lies; `None` near a border between thirds.

@@ -184,19 +184,32 @@ fn a_busy_server_is_asked_again_and_the_request_is_as_the_protocol_has_it() {
         assert!(s.facts.is_empty());
     }
     let counts = filler.counts();
-    assert_eq!((counts.requests, counts.retries, counts.tokens, counts.written), (3, 2, 100, 1));
+    assert_eq!(
+        (
+            counts.requests,
+            counts.retries,
+            counts.tokens,
+            counts.written
+        ),
+        (3, 2, 100, 1)
+    );
     let asked = server.asked();
     assert_eq!(asked.len(), 3);
     let (head, body) = &asked[2];
     assert!(head.starts_with("POST /v1/chat/completions "), "{head}");
     assert!(!head.to_lowercase().contains("authorization"));
-    assert_eq!((&body["model"], &body["temperature"], &body["seed"]), (&json!("stand-in"), &json!(0), &json!(0)));
+    assert_eq!(
+        (&body["model"], &body["temperature"], &body["seed"]),
+        (&json!("stand-in"), &json!(0), &json!(0))
+    );
     let content = &body["messages"][0]["content"];
     assert_eq!(content[0]["type"], "text");
     let url = content[1]["image_url"]["url"].as_str().unwrap();
     let png = url.strip_prefix("data:image/png;base64,").unwrap();
     use base64::Engine as _;
-    let png = base64::engine::general_purpose::STANDARD.decode(png).unwrap();
+    let png = base64::engine::general_purpose::STANDARD
+        .decode(png)
+        .unwrap();
     let picture = image::load_from_memory(&png).unwrap();
     assert_eq!((picture.width(), picture.height()), (7, 11));
     assert_eq!(picture.to_luma8().into_raw(), example().image.slice(1));
@@ -219,28 +232,38 @@ fn a_server_that_stays_bad_stops_the_build_or_is_replaced_and_counted() {
     let sentences = filler.fill(&example(), Level::Signal, &[], 0).unwrap();
     assert!(sentences.iter().all(|s| s.origin == Origin::Measured) && !sentences.is_empty());
     let counts = filler.counts();
-    assert_eq!((counts.requests, counts.fallen_back, counts.written), (3, 1, 0));
+    assert_eq!(
+        (counts.requests, counts.fallen_back, counts.written),
+        (3, 1, 0)
+    );
 }
 
 #[test]
 fn a_slow_or_endless_answer_is_given_up() {
     let slow = Server::new(vec![Answer::Slow]);
-    let error = texts(&OpenAi::new(OpenAiConfig {
-        tries: 1,
-        timeout_ms: 100,
-        ..config(&slow)
-    })
-    .unwrap())
+    let error = texts(
+        &OpenAi::new(OpenAiConfig {
+            tries: 1,
+            timeout_ms: 100,
+            ..config(&slow)
+        })
+        .unwrap(),
+    )
     .unwrap_err();
     assert!(error.to_string().contains("timeout"), "{error}");
     let long = Server::new(vec![says(&"Dark. ".repeat(4000))]);
-    let error = texts(&OpenAi::new(OpenAiConfig {
-        answer_bytes: 2000,
-        ..config(&long)
-    })
-    .unwrap())
+    let error = texts(
+        &OpenAi::new(OpenAiConfig {
+            answer_bytes: 2000,
+            ..config(&long)
+        })
+        .unwrap(),
+    )
     .unwrap_err();
-    assert!(error.to_string().contains("longer than 2000 bytes"), "{error}");
+    assert!(
+        error.to_string().contains("longer than 2000 bytes"),
+        "{error}"
+    );
     assert_eq!(long.asked().len(), 1);
     let patient = Server::new(vec![status(429, "Retry-After: 3600\r\n")]);
     let error = texts(&OpenAi::new(config(&patient)).unwrap()).unwrap_err();
@@ -268,7 +291,10 @@ fn a_refusal_is_an_answer_and_a_wrong_key_is_an_error_without_the_key() {
 fn the_key_is_sent_and_never_shown() {
     // Some variable that is set wherever cargo runs a test.
     let (variable, key) = ("CARGO_PKG_NAME", std::env::var("CARGO_PKG_NAME").unwrap());
-    let server = Server::new(vec![status(403, ""), Answer::Full(403, "", format!("no {key}"))]);
+    let server = Server::new(vec![
+        status(403, ""),
+        Answer::Full(403, "", format!("no {key}")),
+    ]);
     let filler = OpenAi::new(OpenAiConfig {
         key_variable: Some(variable.into()),
         ..config(&server)
@@ -277,14 +303,25 @@ fn the_key_is_sent_and_never_shown() {
     assert!(!format!("{filler:?}").contains(&key));
     texts(&filler).unwrap_err();
     let error = texts(&filler).unwrap_err().to_string();
-    assert!(error.contains("no [key]") && !error.contains(&key), "{error}");
+    assert!(
+        error.contains("no [key]") && !error.contains(&key),
+        "{error}"
+    );
     let head = server.asked()[0].0.to_lowercase();
-    assert!(head.contains(&format!("authorization: bearer {}", key.to_lowercase())), "{head}");
+    assert!(
+        head.contains(&format!("authorization: bearer {}", key.to_lowercase())),
+        "{head}"
+    );
     let missing = OpenAi::new(OpenAiConfig {
         key_variable: Some("OMNIMRI_NO_SUCH_KEY".into()),
         ..config(&server)
     });
-    assert!(missing.unwrap_err().to_string().contains("OMNIMRI_NO_SUCH_KEY"));
+    assert!(
+        missing
+            .unwrap_err()
+            .to_string()
+            .contains("OMNIMRI_NO_SUCH_KEY")
+    );
 }
 
 #[test]
@@ -312,7 +349,16 @@ fn the_cache_answers_without_a_server_and_the_budget_stops() {
     assert_eq!((again.counts().cached, again.counts().requests), (1, 0));
     // Another level is another question.
     let error = again.fill(&example(), Level::Findings, &[], 0).unwrap_err();
-    assert!(matches!(error, Error::BudgetSpent { bound: "max_requests", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::BudgetSpent {
+                bound: "max_requests",
+                ..
+            }
+        ),
+        "{error}"
+    );
     let tokens = OpenAi::new(OpenAiConfig {
         budget: Budget {
             max_requests: 9,
@@ -323,7 +369,10 @@ fn the_cache_answers_without_a_server_and_the_budget_stops() {
     })
     .unwrap();
     assert!(!texts(&tokens).unwrap().is_empty());
-    assert_eq!((tokens.counts().fallen_back, tokens.counts().requests), (1, 0));
+    assert_eq!(
+        (tokens.counts().fallen_back, tokens.counts().requests),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -342,10 +391,17 @@ fn a_description_carries_who_wrote_it_and_only_in_training() {
     assert!(generated.iter().all(|s| s.written_by.is_some()));
     assert!(!description.truth().contains("looks"));
     let text = serde_json::to_string(&description).unwrap();
-    assert_eq!(serde_json::from_str::<crate::Description>(&text).unwrap(), description);
+    assert_eq!(
+        serde_json::from_str::<crate::Description>(&text).unwrap(),
+        description
+    );
     e.split = Split::Val;
     let val = describe_with(&e, &filler, 0).unwrap();
-    assert!(val.sentences.iter().all(|s| s.origin != Origin::Generated && s.written_by.is_none()));
+    assert!(
+        val.sentences
+            .iter()
+            .all(|s| s.origin != Origin::Generated && s.written_by.is_none())
+    );
     assert_eq!(filler.counts().requests, levels as u64);
 }
 
@@ -354,16 +410,37 @@ fn a_configuration_that_contradicts_itself_is_refused() {
     let good = OpenAiConfig::new("http://localhost:1/v1", "m");
     assert!(OpenAi::new(good.clone()).is_ok());
     let bad = [
-        OpenAiConfig { address: "localhost:1".into(), ..good.clone() },
-        OpenAiConfig { address: "http://user:key@localhost".into(), ..good.clone() },
-        OpenAiConfig { model: " ".into(), ..good.clone() },
-        OpenAiConfig { prompt: "Describe.".into(), ..good.clone() },
-        OpenAiConfig { tries: 0, ..good.clone() },
-        OpenAiConfig { answer_bytes: 0, ..good },
+        OpenAiConfig {
+            address: "localhost:1".into(),
+            ..good.clone()
+        },
+        OpenAiConfig {
+            address: "http://user:key@localhost".into(),
+            ..good.clone()
+        },
+        OpenAiConfig {
+            model: " ".into(),
+            ..good.clone()
+        },
+        OpenAiConfig {
+            prompt: "Describe.".into(),
+            ..good.clone()
+        },
+        OpenAiConfig {
+            tries: 0,
+            ..good.clone()
+        },
+        OpenAiConfig {
+            answer_bytes: 0,
+            ..good
+        },
     ];
     for config in bad {
         let shown = format!("{config:?}");
-        assert!(matches!(OpenAi::new(config), Err(Error::Filler { .. })), "{shown}");
+        assert!(
+            matches!(OpenAi::new(config), Err(Error::Filler { .. })),
+            "{shown}"
+        );
     }
     let text = "{\"address\": \"http://localhost:1/v1\", \"model\": \"m\"}";
     let read: OpenAiConfig = serde_json::from_str(text).unwrap();

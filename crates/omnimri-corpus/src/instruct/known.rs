@@ -1,8 +1,8 @@
 //! What an instruction may be made from: the facts of an example, its boxes, and what was looked for.
 
+use crate::details::smallest_part;
 use omnimri_findings::components::components;
 use omnimri_findings::facts::canonical;
-use crate::details::smallest_part;
 use omnimri_findings::{Detail, Fact, Flip, Matter, Parameter, Term};
 use omnimri_image::{Plane, Zyx};
 use serde::{Deserialize, Serialize};

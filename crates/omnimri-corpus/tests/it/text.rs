@@ -31,7 +31,12 @@ fn some(test: &str) -> Option<Vec<Example>> {
 }
 
 fn facts_of(text: &str) -> Vec<Fact> {
-    canonical(&parse(text).into_iter().flat_map(|s| s.facts).collect::<Vec<_>>())
+    canonical(
+        &parse(text)
+            .into_iter()
+            .flat_map(|s| s.facts)
+            .collect::<Vec<_>>(),
+    )
 }
 
 #[test]
@@ -45,7 +50,13 @@ fn real_descriptions_have_every_level_and_are_read_back() {
         levels.dedup();
         assert_eq!(levels, Level::ALL, "{}: {}", e.id, description.text());
         for s in &description.sentences {
-            assert_eq!(facts_of(&s.text), canonical(&s.facts), "{}: {}", e.id, s.text);
+            assert_eq!(
+                facts_of(&s.text),
+                canonical(&s.facts),
+                "{}: {}",
+                e.id,
+                s.text
+            );
             assert_ne!(s.origin, Origin::Generated);
         }
         let mm = description.text().contains(" mm");
@@ -67,7 +78,11 @@ fn real_instructions_are_true_balanced_and_repeatable() {
             *tasks.entry(i.task).or_default() += 1;
             assert_eq!(i.split, e.split);
             if i.task == Task::YesNo {
-                balance += if i.turns[0].answer.starts_with("Yes.") { 1 } else { -1 };
+                balance += if i.turns[0].answer.starts_with("Yes.") {
+                    1
+                } else {
+                    -1
+                };
             }
             if i.task != Task::Source && i.masks.is_empty() && i.boxes.is_empty() {
                 let said: Vec<Fact> = i.turns.iter().flat_map(|t| facts_of(&t.answer)).collect();

@@ -257,8 +257,27 @@ fn every_group_has_six_to_a_dozen_wordings_in_a_description() {
 /// An unknown slot would be read as an article.
 fn assert_slots_are_known(pattern: &str) {
     const KNOWN: [&str; 21] = [
-        "a", "plane", "sequence", "region", "extent", "lesion", "location", "tissue", "structures", "tumour", "cardiac",
-        "parameters", "absent", "term", "value", "is", "has", "measures", "covers", "takes", "forms",
+        "a",
+        "plane",
+        "sequence",
+        "region",
+        "extent",
+        "lesion",
+        "location",
+        "tissue",
+        "structures",
+        "tumour",
+        "cardiac",
+        "parameters",
+        "absent",
+        "term",
+        "value",
+        "is",
+        "has",
+        "measures",
+        "covers",
+        "takes",
+        "forms",
     ];
     for slot in pattern.split('{').skip(1) {
         let name = slot.split('}').next().unwrap_or_default();
