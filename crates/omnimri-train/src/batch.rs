@@ -306,12 +306,10 @@ fn common_tasks(examples: &[&Example]) -> Vec<MaskTask> {
     MaskTask::ALL
         .into_iter()
         .filter(|t| {
-            examples
-                .iter()
-                .all(|e| {
-                    let mut labels = e.annotated.iter().filter_map(|term| term.label());
-                    labels.any(|l| MaskTask::of(l) == *t)
-                })
+            examples.iter().all(|e| {
+                let mut labels = e.annotated.iter().filter_map(|term| term.label());
+                labels.any(|l| MaskTask::of(l) == *t)
+            })
         })
         .collect()
 }

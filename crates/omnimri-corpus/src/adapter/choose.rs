@@ -9,7 +9,7 @@ pub(super) fn choose<T: Copy>(
     what: &str,
     rule: &Option<Choice<T>>,
     row: Row<'_>,
-) -> std::result::Result<Option<T>, String> {
+) -> Result<Option<T>, String> {
     match rule {
         None => Ok(None),
         Some(rule) => chosen(what, rule, row),
@@ -21,7 +21,7 @@ pub(super) fn chosen<T: Copy>(
     what: &str,
     rule: &Choice<T>,
     row: Row<'_>,
-) -> std::result::Result<Option<T>, String> {
+) -> Result<Option<T>, String> {
     match rule {
         Choice::Fixed(value) => Ok(Some(*value)),
         Choice::Column {
@@ -52,7 +52,7 @@ pub(super) fn column_of<T>(rule: &Choice<T>) -> Option<&str> {
 }
 
 /// Everything that the class rules say of a row.
-pub(super) fn classes(rules: &ClassRules, row: Row<'_>) -> std::result::Result<Classes, String> {
+pub(super) fn classes(rules: &ClassRules, row: Row<'_>) -> Result<Classes, String> {
     Ok(Classes {
         plane: choose("plane", &rules.plane, row)?,
         sequence: choose("sequence", &rules.sequence, row)?,
@@ -64,7 +64,7 @@ pub(super) fn classes(rules: &ClassRules, row: Row<'_>) -> std::result::Result<C
 }
 
 /// Columns that the class rules ask for.
-pub(super) fn class_columns(rules: &ClassRules) -> Vec<&str> {
+pub(crate) fn class_columns(rules: &ClassRules) -> Vec<&str> {
     let mut out = Vec::new();
     out.extend(rules.plane.as_ref().and_then(column_of));
     out.extend(rules.sequence.as_ref().and_then(column_of));

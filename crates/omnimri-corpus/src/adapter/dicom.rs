@@ -7,10 +7,7 @@ use omnimri_image::{OpenOptions, SeriesFiles, dicom_series};
 use super::settings::DicomChoice;
 
 /// The series below a folder that a rule chooses: the first by number, or all.
-pub(super) fn chosen(
-    folder: &Path,
-    choice: &DicomChoice,
-) -> std::result::Result<Vec<SeriesFiles>, String> {
+pub(super) fn chosen(folder: &Path, choice: &DicomChoice) -> Result<Vec<SeriesFiles>, String> {
     if !folder.exists() {
         return Err("listed and not there".into());
     }

@@ -118,7 +118,7 @@ fn refuse_leaks(items: &[Item], table: &Path) -> Result<()> {
 }
 
 /// Columns that the settings ask for; that of the split may be absent, see [`Parts`].
-pub(super) fn columns(adapter: &Adapter) -> Vec<&str> {
+pub(crate) fn columns(adapter: &Adapter) -> Vec<&str> {
     let rows = &adapter.rows;
     let mut out = placeholders(&rows.id);
     out.extend(placeholders(&rows.subject));

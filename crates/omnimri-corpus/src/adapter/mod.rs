@@ -28,7 +28,8 @@ pub use settings::{
     QuestionRule, RawForm, Rows, Series, SplitFile, SubjectBlock, TextRule, VolumeForm,
 };
 
+pub(crate) use choose::class_columns;
 pub(crate) use item::Item;
-pub(crate) use items::list;
+pub(crate) use items::{columns, list};
 pub(crate) use read::{Fault, read_item};
 pub(crate) use rows::has_rows;

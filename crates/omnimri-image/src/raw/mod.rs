@@ -16,6 +16,7 @@
 //! | `array`, `axes`, `mask` | frames cut out of an array whose axes are named |
 //! | [`trajectory`] | samples and coordinates in two files |
 //! | `hdf5`, `hdf5_types`, `heap`, `strided`, `blocks` | blocks of values from files |
+//! | [`hdf5_write`] | small HDF5 files |
 //! | [`epi_info`] | [`EpiInfo`]: what echo-planar frames need beside their samples |
 //! | [`twix`] | Siemens TWIX |
 
@@ -29,6 +30,7 @@ mod fastmri;
 pub mod frame;
 mod hdf5;
 mod hdf5_types;
+pub mod hdf5_write;
 pub mod header;
 mod heap;
 mod ismrmrd;

@@ -37,22 +37,29 @@ pub(super) fn open(path: &Path, form: &RawForm) -> Result<Opened> {
 }
 
 /// Voxel sizes of the reconstructed field of view, where the header states it for this matrix.
+///
+/// Slices of a 2D scan have a known distance only where the file gives their places: the thickness leaves out the gap.
 fn spacing_mm(header: &RawHeader, size: Zyx<usize>) -> Option<Zyx<f64>> {
     let fov = header.recon_fov_mm?;
-    let thickness = header.acquisition.slice_thickness_mm;
-    let spacing = Zyx::new(
-        if size.z > 1 && header.recon.z == 1 {
-            // Slices of a 2D scan: their distance is not in the header, the thickness is taken where it is given.
-            thickness?
-        } else {
-            fov.z / size.z as f64
-        },
-        fov.y / size.y as f64,
-        fov.x / size.x as f64,
-    );
+    let z = match size.z {
+        n if n == header.recon.z => fov.z / n as f64,
+        _ => slice_distance_mm(header)?,
+    };
+    let spacing = Zyx::new(z, fov.y / size.y as f64, fov.x / size.x as f64);
     let sound = [spacing.z, spacing.y, spacing.x];
     let fits = size.y == header.recon.y && size.x == header.recon.x;
     (fits && sound.iter().all(|v| v.is_finite() && *v > 0.0)).then_some(spacing)
+}
+
+/// Distance between the first two slices along their normal.
+fn slice_distance_mm(header: &RawHeader) -> Option<f64> {
+    let of = |slice| {
+        let frame = header.frames.iter().find(|f| f.slice == slice)?;
+        frame.position
+    };
+    let (a, b) = (of(0)?, of(1)?);
+    let along = (0..3).map(|c| (b.centre_mm[c] - a.centre_mm[c]) * a.slice[c]);
+    Some(along.sum::<f64>().abs()).filter(|d| *d > 0.0)
 }
 
 /// A reconstruction `[slice][y][x]`.
