@@ -11,8 +11,8 @@ use omnimri_image::Volume;
 use crate::example::Example;
 use crate::facts::HEAD;
 
-/// Structures that are measured one by one; where more are outlined, numbers would drown the rest.
-const MOST_MEASURED: usize = 4;
+/// Findings and structures that are measured one by one; where more are outlined, numbers would drown the rest.
+const MOST_MEASURED: [usize; 2] = [4, 2];
 
 impl Example {
     /// Facts beyond [`Example::facts`], in canonical order: what the header states, what was looked for and not outlined, and
@@ -121,7 +121,12 @@ impl Example {
         let mut there: Vec<(Term, usize)> = self.label_counts();
         there.retain(|&(_, n)| n > 0);
         there.sort_by_key(|&(term, n)| (!term.is_finding(), std::cmp::Reverse(n)));
-        there.truncate(MOST_MEASURED);
+        let mut measured = [0; 2];
+        there.retain(|(term, _)| {
+            let n = &mut measured[usize::from(!term.is_finding())];
+            *n += 1;
+            *n <= MOST_MEASURED[usize::from(!term.is_finding())]
+        });
         if there.is_empty() {
             return Vec::new();
         }
@@ -156,17 +161,19 @@ impl Example {
             if !of.is_finding() {
                 continue;
             }
-            out.extend(
-                self.diameter(labels, of, &volume, m.diameter_mm)
-                    .map(|length| Detail::Diameter { of, length }),
-            );
             let parts = components(self.image.size, |k| labels[k] == of.value()).sizes;
             let smallest = smallest_part(&parts);
+            let count = parts.iter().filter(|n| **n >= smallest).count();
+            // The diameter of several lesions would be read as that of each.
+            if count == 1 {
+                let length = self.diameter(labels, of, &volume, m.diameter_mm);
+                out.extend(length.map(|length| Detail::Diameter { of, length }));
+            }
             // A count of crumbs left by an outline's editor tells nothing of the disease.
-            let parts = u32::try_from(parts.len())
-                .ok()
-                .filter(|_| parts.iter().all(|n| *n >= smallest));
-            out.extend(parts.map(|n| Detail::Parts { of, n }));
+            if count == parts.len() {
+                let n = u32::try_from(count).ok();
+                out.extend(n.map(|n| Detail::Parts { of, n }));
+            }
             let share = Hundredths::new(100.0 * n as f64 / foreground.max(1) as f64);
             let share = share.filter(|s| s.0 <= 10_000);
             out.extend(share.map(|percent| Detail::Share { of, percent }));

@@ -22,7 +22,9 @@ impl TextFiller for MeasuredStatements {
         _told: &[Sentence],
         variant: u64,
     ) -> Result<Vec<Sentence>> {
-        let unknown = |of| Some(Detail::Unknown { of });
+        // What no label tells, the dataset's own texts may.
+        let told = !example.texts.is_empty() || !example.questions.is_empty();
+        let unknown = |of| (!told).then_some(Detail::Unknown { of });
         let detail = match level {
             // The grid is told anyway.
             Level::Acquisition => None,

@@ -438,7 +438,7 @@ const PLACE: Group = Group {
     patterns: &[],
     record: &[
         "the lesion lies in the {value} of the imaged head.",
-        "its centre lies in the {value} of the imaged head.",
+        "the centre of the lesion lies in the {value} of the head as shown.",
         "in the picture, the lesion lies in the {value} of the head.",
         "the centre of the lesion is in the {value} of the imaged head.",
         "the lesion is seen in the {value} of the head as shown.",

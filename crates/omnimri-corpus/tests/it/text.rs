@@ -48,7 +48,10 @@ fn real_descriptions_have_every_level_and_are_read_back() {
         let description = describe(e, k as u64).unwrap();
         let mut levels: Vec<Level> = description.sentences.iter().map(|s| s.level).collect();
         levels.dedup();
-        assert_eq!(levels, Level::ALL, "{}: {}", e.id, description.text());
+        // Where the dataset has texts of its own, nothing is said to be unknown.
+        if e.texts.is_empty() && e.questions.is_empty() {
+            assert_eq!(levels, Level::ALL, "{}: {}", e.id, description.text());
+        }
         for s in &description.sentences {
             assert_eq!(
                 facts_of(&s.text),
