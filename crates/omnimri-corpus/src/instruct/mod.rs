@@ -78,7 +78,7 @@ impl Task {
 pub struct Turn {
     /// What is asked.
     pub question: String,
-    /// The right answer. `<seg>`, `<box>` and `<img>` stand for a mask, a box and an image, see [`omnimri_findings::questions`].
+    /// The right answer. `<seg>`, `<box>` and `<img>` stand for a mask, a box and an image, see [`mod@omnimri_findings::questions`].
     pub answer: String,
 }
 
