@@ -1,15 +1,15 @@
 //! Five-level descriptions, every sentence with its origin.
 //!
-//! Sentences that state facts are those of the grammar of `omnimri-findings`, so that they can be read back. Levels on
-//! which a dataset says nothing go through a [`TextFiller`].
+//! Every sentence but a model's is of the grammar of `omnimri-findings` and can be read back. Levels on which a dataset says
+//! nothing go through a [`TextFiller`].
 
 use omnimri_findings::facts::Section;
 use omnimri_findings::verify::Origin;
-use omnimri_findings::{Fact, grammar};
+use omnimri_findings::{Detail, Fact, Flip, Matter, Voice, describe_as};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::example::Example;
+use crate::example::{Example, Split};
 use crate::measured::MeasuredStatements;
 
 /// The five levels of a description, in reading order.
@@ -39,13 +39,49 @@ impl Level {
     ];
 
     /// The level on which a fact is told.
-    pub const fn of(fact: &Fact) -> Self {
+    pub fn of(fact: &Fact) -> Self {
         match fact {
+            Fact::Detail(detail) => Self::of_detail(detail),
             Fact::Plane(_) | Fact::Sequence(_) | Fact::Region(_) => Self::Acquisition,
             Fact::Structure(_) => Self::Anatomy,
+            // Told in one sentence with size and side, so that a reader does not count two lesions.
+            Fact::Signal(signal) if signal.is_lesion() => Self::Findings,
             Fact::Signal(_) => Self::Signal,
             Fact::Extent(_) | Fact::Location(_) => Self::Findings,
             Fact::Tumour(_) | Fact::MsLesions { .. } | Fact::Cardiac(_) => Self::Impression,
+        }
+    }
+
+    fn of_detail(detail: &Detail) -> Self {
+        let finding = detail.term().is_some_and(|t| t.is_finding());
+        match detail {
+            Detail::Parameter { .. } | Detail::Matrix { .. } | Detail::Voxel { .. } => {
+                Self::Acquisition
+            }
+            Detail::Foreground { .. } => Self::Anatomy,
+            Detail::Brightness { .. } | Detail::Relative { .. } => Self::Signal,
+            Detail::Place { .. } => Self::Findings,
+            Detail::Absent { .. }
+            | Detail::Diameter { .. }
+            | Detail::Area { .. }
+            | Detail::Volume { .. }
+            | Detail::Parts { .. }
+            | Detail::Share { .. } => match finding {
+                true => Self::Findings,
+                false => Self::Anatomy,
+            },
+            Detail::Unknown { of } => match of {
+                Matter::Plane
+                | Matter::Sequence
+                | Matter::Region
+                | Matter::VoxelSize
+                | Matter::ContrastAgent
+                | Matter::Parameter(_) => Self::Acquisition,
+                Matter::Structures => Self::Anatomy,
+                Matter::Term(term) if !term.is_finding() => Self::Anatomy,
+                Matter::Term(_) | Matter::Side | Matter::Findings => Self::Findings,
+                Matter::Diagnosis | Matter::Age | Matter::Sex | Matter::Course => Self::Impression,
+            },
         }
     }
 
@@ -59,12 +95,41 @@ impl Level {
     }
 }
 
-/// Where a fact comes from: measured on masks, or a label of the dataset.
+/// Where a fact comes from: the header, measured on image and masks, or a label of the dataset.
 pub const fn origin_of(fact: &Fact) -> Origin {
     match fact {
         Fact::Signal(_) | Fact::Extent(_) | Fact::Location(_) => Origin::Measured,
+        Fact::Detail(detail) => match detail {
+            Detail::Parameter { .. } | Detail::Matrix { .. } | Detail::Voxel { .. } => {
+                Origin::Header
+            }
+            Detail::Absent { .. } | Detail::Unknown { .. } => Origin::Label,
+            _ => Origin::Measured,
+        },
         _ => Origin::Label,
     }
+}
+
+/// The origin of a sentence of several facts: no better founded than its weakest.
+pub(crate) fn origin_of_all(facts: &[Fact]) -> Origin {
+    let all = |origin| facts.iter().all(|f| origin_of(f) == origin);
+    if all(Origin::Header) {
+        Origin::Header
+    } else if facts.iter().any(|f| origin_of(f) == Origin::Measured) {
+        Origin::Measured
+    } else {
+        Origin::Label
+    }
+}
+
+/// The model that wrote a sentence, and what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenBy {
+    /// Name of the model as its server knows it.
+    pub model: String,
+    /// The whole prompt.
+    pub prompt: String,
 }
 
 /// One sentence of a description.
@@ -78,6 +143,9 @@ pub struct Sentence {
     pub facts: Vec<Fact>,
     /// The sentence, with its full stop.
     pub text: String,
+    /// Who wrote it, where [`Origin::Generated`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<WrittenBy>,
 }
 
 /// A description of an example: sentences by rising level.
@@ -93,11 +161,33 @@ impl Description {
         self.select(|_| true)
     }
 
-    /// Only what labels and headers say of the image as a whole: the first level and the last.
+    /// Only what labels say of the image as a whole: plane, sequence, region and diagnosis.
     pub fn short(&self) -> String {
         self.select(|s| {
-            !s.facts.is_empty() && matches!(s.level, Level::Acquisition | Level::Impression)
+            let whole = |f: &Fact| {
+                !matches!(f, Fact::Detail(_))
+                    && matches!(Level::of(f), Level::Acquisition | Level::Impression)
+            };
+            !s.facts.is_empty() && s.facts.iter().all(whole)
         })
+    }
+
+    /// The description of the flipped image: facts are flipped and put into words again.
+    ///
+    /// A model's sentence that names a side or a place cannot be put right and is left out.
+    #[must_use]
+    pub fn flipped(&self, flip: Flip, variant: u64) -> Self {
+        let mut sentences: Vec<Sentence> = Vec::new();
+        for level in Level::ALL {
+            let of_level = || self.sentences.iter().filter(|s| s.level == level);
+            let facts: Vec<Fact> = of_level()
+                .flat_map(|s| s.facts.iter().map(|f| f.flipped(flip)))
+                .collect();
+            sentences.extend(statements(level, &facts, variant));
+            let others = of_level().filter(|s| s.facts.is_empty() && !names_a_place(&s.text));
+            sentences.extend(others.cloned());
+        }
+        Self { sentences }
     }
 
     /// Only sentences that may serve as truth in an evaluation: none that a model wrote.
@@ -124,10 +214,40 @@ impl Description {
     }
 }
 
+/// True if a sentence holds a word that a flip may turn wrong.
+fn names_a_place(text: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "left",
+        "right",
+        "upper",
+        "lower",
+        "top",
+        "bottom",
+        "above",
+        "below",
+        "superior",
+        "inferior",
+        "anterior",
+        "posterior",
+        "lateral",
+        "side",
+        "sided",
+        "clockwise",
+    ];
+    text.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| WORDS.contains(&word))
+}
+
 /// Writes the levels on which a dataset says nothing.
 pub trait TextFiller: Send + Sync {
     /// Name of the source, for the card: of a model and its prompt, or of the rules.
     fn name(&self) -> &str;
+
+    /// True if its sentences are a model's, which only training examples may carry.
+    fn is_generative(&self) -> bool {
+        false
+    }
 
     /// Sentences for `level`, given what was told on earlier levels; none where nothing can be said.
     ///
@@ -149,12 +269,21 @@ pub fn describe(example: &Example, variant: u64) -> Result<Description> {
 }
 
 /// The description of an example; levels that the dataset lacks are written by `filler`.
+///
+/// Only a training example is shown to a filler that asks a model: the others are what a model is judged on, and measured
+/// statements take its place.
 pub fn describe_with(
     example: &Example,
     filler: &dyn TextFiller,
     variant: u64,
 ) -> Result<Description> {
-    let facts = example.facts();
+    let facts = example.statements();
+    let measured = MeasuredStatements;
+    let filler = if filler.is_generative() && example.split != Split::Train {
+        &measured
+    } else {
+        filler
+    };
     let mut sentences: Vec<Sentence> = Vec::new();
     for level in Level::ALL {
         let of_level: Vec<Fact> = facts
@@ -162,78 +291,45 @@ pub fn describe_with(
             .copied()
             .filter(|f| Level::of(f) == level)
             .collect();
-        if of_level.is_empty() {
+        // The grid alone says nothing of the image.
+        let silent = of_level.iter().all(|f| {
+            matches!(
+                f,
+                Fact::Detail(Detail::Matrix { .. } | Detail::Voxel { .. })
+            )
+        });
+        if silent {
             let filled = filler.fill(example, level, &sentences, variant)?;
-            sentences.extend(filled);
-        } else {
-            sentences.extend(statements(level, &of_level, variant));
+            let allowed =
+                |s: &Sentence| s.origin != Origin::Generated || example.split == Split::Train;
+            sentences.extend(filled.into_iter().filter(allowed));
         }
-        if level == Level::Acquisition {
-            sentences.push(grid(example, variant));
-        }
+        sentences.extend(statements(level, &of_level, variant));
     }
     Ok(Description { sentences })
 }
 
-/// Facts of one level as sentences of the grammar.
+/// Facts of one level as sentences of the grammar, in the words of a record.
 pub(crate) fn statements(level: Level, facts: &[Fact], variant: u64) -> Vec<Sentence> {
-    grammar::describe(facts, variant)
+    describe_as(Voice::Record, facts, variant)
         .into_iter()
         .map(|statement| Sentence {
             level,
-            // A sentence of several facts is no better founded than its weakest.
-            origin: if statement
-                .facts
-                .iter()
-                .all(|f| origin_of(f) == Origin::Label)
-            {
-                Origin::Label
-            } else {
-                Origin::Measured
-            },
+            origin: origin_of_all(&statement.facts),
             facts: statement.facts,
             text: statement.text,
+            written_by: None,
         })
         .collect()
-}
-
-/// Size of the grid as stored, and of a voxel where the header can be trusted.
-fn grid(example: &Example, variant: u64) -> Sentence {
-    let n = example.image.native_size;
-    let pixels = match (n.z, variant % 2) {
-        (1, 0) => format!("The slice has {} x {} pixels", n.x, n.y),
-        (1, _) => format!("The matrix is {} x {}", n.x, n.y),
-        (_, 0) => format!("The volume has {} slices of {} x {} pixels", n.z, n.x, n.y),
-        (_, _) => format!("The matrix is {} x {} with {} slices", n.x, n.y, n.z),
-    };
-    let text = match example.image.spacing_mm {
-        Some(mm) => {
-            // Shrunk slices have larger pixels than the file.
-            let native = |mm: f64, now: usize, n: usize| mm * now as f64 / n.max(1) as f64;
-            let size = example.image.size;
-            let (x, y) = (native(mm.x, size.x, n.x), native(mm.y, size.y, n.y));
-            format!(
-                "{pixels}, and a voxel measures {x:.2} x {y:.2} x {:.2} mm.",
-                mm.z
-            )
-        }
-        None => format!("{pixels}."),
-    };
-    Sentence {
-        level: Level::Acquisition,
-        origin: Origin::Header,
-        facts: Vec::new(),
-        text,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::{Classes, DatasetId, Split};
+    use crate::example::{Classes, DatasetId};
     use crate::stack::Stack;
-    use omnimri_findings::{Label, Region, Sequence, TumourClass, grammar::parse};
-    use omnimri_image::{Plane, Zyx};
+    use omnimri_findings::{Label, Region, Sequence, Side, Term, TumourClass, grammar::parse};
+    use omnimri_image::{Acquisition, Plane, Zyx};
 
     fn example(label: Option<Label>, classes: Classes, annotated: &[Label]) -> Example {
         let size = Zyx::new(3, 41, 53);
@@ -253,11 +349,15 @@ mod tests {
             split: Split::Train,
             image: Stack::from_voxels(&voxels, size, Some(Zyx::new(3.0, 1.0, 0.5)), None).unwrap(),
             labels: (!annotated.is_empty()).then_some(labels),
-            annotated: annotated.iter().map(|&l| l.into()).collect(),
+            annotated: annotated.iter().map(|l| Term::from(*l)).collect(),
             boxes: Vec::new(),
-            classes,
-            acquisition: Default::default(),
+            acquisition: Acquisition {
+                repetition_time_ms: Some(2000.0),
+                field_strength_t: Some(2.8937),
+                ..Acquisition::default()
+            },
             texts: Vec::new(),
+            classes,
             questions: Vec::new(),
         }
     }
@@ -314,8 +414,9 @@ mod tests {
                     assert_eq!(read, s.facts, "{k}: {}", s.text);
                     assert!(s.text.ends_with('.'));
                     assert_ne!(s.origin, Origin::Generated);
+                    assert!(!s.facts.is_empty(), "{k}: {}", s.text);
                 }
-                for fact in e.facts() {
+                for fact in e.facts().into_iter().chain(e.details()) {
                     assert!(description.facts().contains(&fact), "{k}: {fact:?}");
                 }
             }
@@ -330,41 +431,92 @@ mod tests {
             description.sentences.iter().find(of).map(|s| s.origin)
         };
         assert_eq!(origin(Level::Acquisition), Some(Origin::Label));
+        let header = |s: &&Sentence| s.origin == Origin::Header;
+        assert_eq!(description.sentences.iter().filter(header).count(), 3);
         assert_eq!(origin(Level::Signal), Some(Origin::Measured));
         assert_eq!(origin(Level::Findings), Some(Origin::Measured));
         assert_eq!(origin(Level::Impression), Some(Origin::Label));
         let text = describe(&made()[0], 0).unwrap().text();
         assert!(
-            text.contains("53 x 41") && text.contains("0.50 x 1.00 x 3.00 mm"),
+            text.contains("53 x 41") && text.contains("0.5 x 1 x 3 mm"),
             "{text}"
         );
+        assert!(
+            text.contains("a repetition time of 2000 ms and a field strength of 2.89 T"),
+            "{text}"
+        );
+        assert!(text.contains(" mm") && !text.contains("model"), "{text}");
+    }
+
+    struct Model;
+
+    impl TextFiller for Model {
+        fn name(&self) -> &str {
+            "a model"
+        }
+        fn is_generative(&self) -> bool {
+            true
+        }
+        fn fill(&self, _: &Example, level: Level, _: &[Sentence], _: u64) -> Result<Vec<Sentence>> {
+            let sentence = |text: &str| Sentence {
+                level,
+                origin: Origin::Generated,
+                facts: vec![],
+                text: text.to_owned(),
+                written_by: Some(WrittenBy {
+                    model: "m".into(),
+                    prompt: "p".into(),
+                }),
+            };
+            Ok(vec![
+                sentence("Something a model thinks."),
+                sentence("It lies on the left."),
+            ])
+        }
     }
 
     #[test]
     fn what_a_model_wrote_is_no_truth() {
-        struct Model;
-        impl TextFiller for Model {
-            fn name(&self) -> &str {
-                "a model"
-            }
-            fn fill(
-                &self,
-                _: &Example,
-                level: Level,
-                _: &[Sentence],
-                _: u64,
-            ) -> Result<Vec<Sentence>> {
-                let text = "Something a model thinks.".to_owned();
-                Ok(vec![Sentence {
-                    level,
-                    origin: Origin::Generated,
-                    facts: vec![],
-                    text,
-                }])
-            }
-        }
-        let description = describe_with(&made()[6], &Model, 1).unwrap();
+        let mut e = made().swap_remove(6);
+        let description = describe_with(&e, &Model, 1).unwrap();
         assert!(description.text().contains("thinks"));
         assert!(!description.truth().contains("thinks"));
+        // Not even a filler that lies about itself reaches an example that judges.
+        e.split = Split::Val;
+        let val = describe_with(&e, &Model, 1).unwrap();
+        assert!(!val.text().contains("thinks"));
+        assert_eq!(val.text(), describe(&e, 1).unwrap().text());
+        struct Liar;
+        impl TextFiller for Liar {
+            fn name(&self) -> &str {
+                "a liar"
+            }
+            fn fill(&self, e: &Example, l: Level, t: &[Sentence], v: u64) -> Result<Vec<Sentence>> {
+                Model.fill(e, l, t, v)
+            }
+        }
+        assert!(
+            !describe_with(&e, &Liar, 1)
+                .unwrap()
+                .text()
+                .contains("thinks")
+        );
+    }
+
+    #[test]
+    fn a_flip_changes_sides_and_places_and_nothing_else() {
+        for variant in 0..8 {
+            let before = describe(&made()[0], variant).unwrap();
+            let after = before.flipped(Flip::Horizontal, variant);
+            let side = Fact::Location(Side::ImageLeft);
+            assert!(before.facts().contains(&side), "{}", before.text());
+            assert!(after.facts().contains(&side.flipped(Flip::Horizontal)));
+            assert!(!after.facts().contains(&side));
+            assert_eq!(before.sentences.len(), after.sentences.len());
+            assert_eq!(after.flipped(Flip::Horizontal, variant), before);
+        }
+        let generated = describe_with(&made()[6], &Model, 1).unwrap();
+        let flipped = generated.flipped(Flip::Horizontal, 1).text();
+        assert!(flipped.contains("thinks") && !flipped.contains("left"));
     }
 }

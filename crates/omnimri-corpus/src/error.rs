@@ -123,6 +123,31 @@ pub enum Error {
         /// The encoder's error.
         source: image::ImageError,
     },
+    /// A language model's server that is misconfigured, refuses the request, or does not answer.
+    #[error("{address}: expected {expected}, found {found}; {hint}")]
+    Filler {
+        /// Address of the server.
+        address: String,
+        /// What is needed.
+        expected: String,
+        /// What came.
+        found: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The budget of a filler is spent.
+    #[error(
+        "the text filler's budget is spent: {bound} reached after {requests} requests and {tokens} tokens; \
+         raise it, or set otherwise = \"measured\""
+    )]
+    BudgetSpent {
+        /// The bound that was reached.
+        bound: &'static str,
+        /// Requests sent.
+        requests: u64,
+        /// Tokens spent.
+        tokens: u64,
+    },
     /// A file that could not be written.
     #[error(transparent)]
     Write(omnimri_image::Error),
@@ -146,7 +171,11 @@ impl Error {
     pub fn is_invalid_input(&self) -> bool {
         !matches!(
             self,
-            Self::Io { .. } | Self::EncodeImage { .. } | Self::Write(_)
+            Self::Io { .. }
+                | Self::EncodeImage { .. }
+                | Self::Filler { .. }
+                | Self::BudgetSpent { .. }
+                | Self::Write(_)
         )
     }
 

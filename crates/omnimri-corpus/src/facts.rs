@@ -2,14 +2,14 @@
 
 use omnimri_findings::facts::canonical;
 use omnimri_findings::{
-    Fact, Label, Measurement, Sequence, Side, TumourClass, lesion_signal, measure,
+    Fact, Label, Measurement, Sequence, Side, Term, TumourClass, lesion_signal, measure,
 };
 use omnimri_image::{Acquisition, Affine, Geometry, Plane, SourceKind, Trust, Volume, Zyx};
 
 use crate::example::Example;
 
 /// A pixel belongs to the head when it is brighter than this share of the brightest.
-const HEAD: f32 = 0.1;
+pub(crate) const HEAD: f32 = 0.1;
 /// A centre closer to the middle than this share of the head's width is surely midline.
 const SURELY_MIDLINE: f64 = 0.03;
 /// A centre farther from the middle than this is surely to one side; between the two nothing is said.
@@ -25,43 +25,38 @@ impl Example {
         facts.extend(classes.region.map(Fact::Region));
         facts.extend(classes.tumour.map(Fact::Tumour));
         facts.extend(classes.cardiac.map(Fact::Cardiac));
-        // Terms that are no label have no sentence yet, so nothing is said of them.
-        for (label, n) in self.known_counts() {
-            match label {
-                Label::MsLesion => facts.push(Fact::MsLesions { present: n > 0 }),
-                _ if n > 0 && !label.is_finding() => facts.push(Fact::Structure(label)),
-                _ => {}
+        for (term, n) in self.label_counts() {
+            if term == Label::MsLesion {
+                facts.push(Fact::MsLesions { present: n > 0 });
+            } else if n > 0 && !term.is_finding() {
+                facts.push(Fact::Structure(term));
             }
         }
-        if let Some((label, volume, measurement)) = self.main_lesion() {
+        if let Some((term, volume, measurement)) = self.main_lesion() {
             facts.push(Fact::Extent(measurement.extent()));
-            facts.extend(self.lesion_side(label, &measurement).map(Fact::Location));
+            facts.extend(self.lesion_side(term, &measurement).map(Fact::Location));
             let labels = self.labels.as_deref().unwrap_or_default();
-            let signal = lesion_signal(labels, label.value(), &volume, classes.sequence);
+            let signal = lesion_signal(labels, term.value(), &volume, classes.sequence);
             facts.extend(signal.map(Fact::Signal));
         }
         canonical(&facts)
     }
 
-    /// As [`Self::label_counts`], of the terms that are labels.
-    pub(crate) fn known_counts(&self) -> impl Iterator<Item = (Label, usize)> {
-        let counts = self.label_counts().into_iter();
-        counts.filter_map(|(term, n)| Some((term.label()?, n)))
-    }
-
     /// The tumour with the most voxels, with its measurement. Scattered lesions have no one place and size.
-    fn main_lesion(&self) -> Option<(Label, Volume, Measurement)> {
-        let (label, _) = self
-            .known_counts()
-            .filter(|&(label, n)| n > 0 && TumourClass::from_label(label).is_some())
+    pub(crate) fn main_lesion(&self) -> Option<(Term, Volume, Measurement)> {
+        let tumour = |term: Term| term.label().and_then(TumourClass::from_label);
+        let (term, _) = self
+            .label_counts()
+            .into_iter()
+            .filter(|&(term, n)| n > 0 && tumour(term).is_some())
             .max_by_key(|&(_, n)| n)?;
         let volume = self.volume();
-        let measurement = measure(self.labels.as_deref()?, label.value(), &volume)?;
-        Some((label, volume, measurement))
+        let measurement = measure(self.labels.as_deref()?, term.value(), &volume)?;
+        Some((term, volume, measurement))
     }
 
     /// Image left, image right or midline, in the slice with the most of the lesion; `None` if unclear or sagittal.
-    fn lesion_side(&self, label: Label, measurement: &Measurement) -> Option<Side> {
+    fn lesion_side(&self, term: Term, measurement: &Measurement) -> Option<Side> {
         if self.classes.plane == Some(Plane::Sagittal) {
             return None;
         }
@@ -69,7 +64,7 @@ impl Example {
         let z = measurement.largest_slice;
         let area = size.y * size.x;
         let mask = &self.labels.as_deref()?[z * area..(z + 1) * area];
-        side_of(self.image.slice(z), mask, label.value(), size.x, |byte| {
+        side_of(self.image.slice(z), mask, term.value(), size.x, |byte| {
             self.image.intensity(byte) > HEAD * self.image.peak
         })
     }

@@ -5,8 +5,10 @@
 //!
 //! - `catalogue`, `kinds`, `builtin`: what is known of each dataset; the files lie in `catalogue/` at the root
 //! - `adapter`: from a layout to items, driven by the entry's settings
-//! - `stack`, `example`, `facts`: one example and what is known of it
+//! - `stack`, `example`, `facts`, `details`: one example and what is known of it
 //! - `describe`, `measured`: five-level descriptions with the origin of every sentence
+//! - `filler`: levels written by a model behind an OpenAI-compatible address
+//! - `instruct`: what is asked of an image and the right answers
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `totals`, `licence`: what the command line prints, as structs with `Display` and serde
 //! - `miniature`: a dataset's layout filled with made-up images
@@ -16,9 +18,12 @@ mod builtin;
 pub mod catalogue;
 pub mod check;
 pub mod describe;
+mod details;
 mod error;
 pub mod example;
 mod facts;
+pub mod filler;
+pub mod instruct;
 mod json_table;
 mod kinds;
 pub mod licence;
@@ -33,7 +38,7 @@ mod table;
 pub mod totals;
 
 pub use catalogue::{CatalogueEntry, catalogue, find};
-pub use describe::{Description, Level, Sentence, TextFiller, describe, describe_with};
+pub use describe::{Description, Level, Sentence, TextFiller, WrittenBy, describe, describe_with};
 pub use error::{Error, Result};
 pub use example::{
     Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split, TextKind, Writer,

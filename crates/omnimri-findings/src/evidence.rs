@@ -70,7 +70,11 @@ impl Evidence {
         out.extend(self.plane.map(|(p, _)| Fact::Plane(p)));
         out.extend(self.sequence.map(|(s, _)| Fact::Sequence(s)));
         out.extend(self.region.map(|(r, _)| Fact::Region(r)));
-        out.extend(self.structures.iter().map(|s| Fact::Structure(s.label)));
+        out.extend(
+            self.structures
+                .iter()
+                .map(|s| Fact::Structure(s.label.into())),
+        );
         if let Some(main) = self.main_finding() {
             out.extend(self.signal.map(Fact::Signal));
             out.extend(self.extent.map(Fact::Extent));

@@ -3,7 +3,9 @@
 use omnimri_image::Plane;
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::{CardiacClass, Label, Region, Sequence, Side, TumourClass, serde_by_name};
+use crate::detail::Detail;
+use crate::term::Term;
+use crate::vocabulary::{CardiacClass, Region, Sequence, Side, TumourClass, serde_by_name};
 use serde::{Deserializer, Serializer, de};
 
 /// Size of a lesion as a share of the head's area in the slice that shows most of it.
@@ -123,7 +125,7 @@ pub enum Fact {
     /// Part of the body.
     Region(Region),
     /// A structure that is seen and outlined.
-    Structure(Label),
+    Structure(Term),
     /// Signal of the main lesion or of a tissue.
     Signal(Signal),
     /// Size of the main lesion.
@@ -139,6 +141,8 @@ pub enum Fact {
     Tumour(TumourClass),
     /// Cardiac class of the impression.
     Cardiac(CardiacClass),
+    /// What a description says beyond a report.
+    Detail(Detail),
 }
 
 impl Fact {
@@ -150,6 +154,7 @@ impl Fact {
                 Section::Findings
             }
             Self::MsLesions { .. } | Self::Tumour(_) | Self::Cardiac(_) => Section::Impression,
+            Self::Detail(detail) => detail.section(),
         }
     }
 
@@ -167,16 +172,22 @@ impl Fact {
             Self::Tumour(t) => (7, *t as u8),
             Self::MsLesions { present } => (8, position(*present)),
             Self::Cardiac(c) => (9, *c as u8),
+            Self::Detail(detail) => {
+                let (kind, about) = detail.rank();
+                (10 + kind, about)
+            }
         }
     }
 
     /// True if both speak of the same matter, so that they cannot both hold unless equal.
     ///
-    /// A report names several structures, and a lesion's signal beside a tissue's; everything else is told once.
+    /// A report names several structures, and a lesion's signal beside a tissue's; a detail is told once of each thing it
+    /// speaks of; everything else is told once.
     pub fn same_matter(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Structure(a), Self::Structure(b)) => a == b,
             (Self::Signal(a), Self::Signal(b)) => a.is_lesion() == b.is_lesion(),
+            (Self::Detail(a), Self::Detail(b)) => a.same_matter(b),
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }

@@ -7,18 +7,23 @@
 //! - `term`, `terms`: everything that a public dataset outlines, the labels among it
 //! - `components`, `calipers`, `side`, `measure`: from masks to numbers
 //! - `finding`: what `result.json` lists
-//! - `facts`, `phrases`, `pattern`, `grammar`: facts to sentences and back
+//! - `facts`, `detail`: what can be said
+//! - `groups`, `phrases`, `wording`, `pattern`, `grammar`: facts to sentences and back
+//! - `mirror`: facts of a flipped image
 //! - `questions`: instructions and their answers
 //! - `evidence`, `verify`: sentences against masks, geometry, header and class heads
 
 mod calipers;
 pub mod components;
+pub mod detail;
 pub mod evidence;
 pub mod facts;
 pub mod finding;
 pub mod grammar;
+mod groups;
 mod imaging;
 pub mod measure;
+mod mirror;
 mod pattern;
 mod phrases;
 pub mod questions;
@@ -27,12 +32,15 @@ pub mod term;
 mod terms;
 pub mod verify;
 pub mod vocabulary;
+mod wording;
 
+pub use detail::{Detail, Hundredths, Length, Matter, Parameter, Place};
 pub use evidence::{Evidence, Source};
 pub use facts::{Extent, Fact, Section, Signal, Statement};
 pub use finding::{AnatomyEntry, Finding};
-pub use grammar::{describe, parse, report_text};
+pub use grammar::{Voice, describe, describe_as, parse, report_text};
 pub use measure::{Measurement, lesion_signal, measure};
+pub use mirror::Flip;
 pub use questions::{Question, answer, questions};
 pub use term::Term;
 pub use verify::{CheckedReport, Claim, Origin, Verified, check, verify};

@@ -4,11 +4,14 @@
 
 use omnimri_image::Plane;
 
+use crate::detail::Kind;
 use crate::facts::{Extent, Fact, Signal};
 use crate::phrases::{
     SEQUENCES, SIDES, TISSUES, cardiac_phrase, lesion_noun, match_structures, structures_phrase,
 };
+use crate::term::Term;
 use crate::vocabulary::{CardiacClass, Region, TumourClass};
+use crate::wording;
 
 /// A hole in a pattern. Optional slots carry the space that parts them from their neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +38,27 @@ enum Slot {
     Tumour,
     /// `hypertrophy`.
     Cardiac,
+    /// `a repetition time of 2000 ms and an echo time of 30 ms`.
+    Parameters,
+    /// `glioma or meningioma`.
+    Absent,
+    /// Name of the term that a detail speaks of.
+    Term,
+    /// The number of a detail, or what is unknown.
+    Value,
+    /// A verb that agrees with the term: singular and plural.
+    Verb(&'static str, &'static str),
 }
+
+/// Verbs by the name of their slot.
+const VERBS: [(&str, &str); 6] = [
+    ("is", "are"),
+    ("has", "have"),
+    ("measures", "measure"),
+    ("covers", "cover"),
+    ("takes", "take"),
+    ("forms", "form"),
+];
 
 #[derive(Debug, Clone, Copy)]
 enum Part<'a> {
@@ -62,7 +85,14 @@ fn split(pattern: &str) -> Vec<Part<'_>> {
             "structures" => Slot::Structures,
             "tumour" => Slot::Tumour,
             "cardiac" => Slot::Cardiac,
-            _ => Slot::Article,
+            "parameters" => Slot::Parameters,
+            "absent" => Slot::Absent,
+            "term" => Slot::Term,
+            "value" => Slot::Value,
+            _ => VERBS
+                .into_iter()
+                .find(|(singular, _)| *singular == name)
+                .map_or(Slot::Article, |(one, many)| Slot::Verb(one, many)),
         }));
         rest = tail;
     }
@@ -88,8 +118,10 @@ pub(crate) fn render(pattern: &str, facts: &[Fact]) -> String {
 
 fn article(following: &str) -> &'static str {
     let word = following.trim_start();
-    // "MR" is spoken "em ar".
-    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']) || word.starts_with("MR");
+    // "MR" is spoken "em ar", "MP2RAGE" "em pee".
+    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u'])
+        || word.starts_with("MR")
+        || word.starts_with("MP");
     if vowel { "an" } else { "a" }
 }
 
@@ -148,33 +180,126 @@ fn fill(slot: Slot, facts: &[Fact]) -> String {
             Fact::Cardiac(c) => cardiac_phrase(*c).map(str::to_owned),
             _ => None,
         }),
+        Slot::Parameters => Some(wording::parameters(facts)),
+        Slot::Absent => Some(wording::absent(facts)),
+        Slot::Term => term_of(facts).map(|t| t.name().to_owned()),
+        Slot::Value => first(&|f| match f {
+            Fact::Detail(detail) => Some(wording::value(detail)),
+            _ => None,
+        }),
+        Slot::Verb(one, many) => {
+            let plural = term_of(facts).is_some_and(wording::is_plural);
+            Some(if plural { many } else { one }.to_owned())
+        }
     };
     found.unwrap_or_default()
 }
 
-/// Reads a whole sentence by `pattern`; `None` if it does not fit. Letter case is ignored.
-pub(crate) fn read(pattern: &str, sentence: &str) -> Option<Vec<Fact>> {
-    let mut facts = Vec::new();
-    read_parts(&split(pattern), sentence, &mut facts).then_some(facts)
+fn term_of(facts: &[Fact]) -> Option<Term> {
+    facts.iter().find_map(|f| match f {
+        Fact::Detail(detail) => detail.term(),
+        _ => None,
+    })
 }
 
-fn read_parts(parts: &[Part<'_>], text: &str, facts: &mut Vec<Fact>) -> bool {
-    let Some((part, later)) = parts.split_first() else {
-        return text.is_empty();
+/// Reads a whole sentence by `pattern`; `None` if it does not fit. Letter case is ignored.
+///
+/// `kind` is that of the details which the pattern tells, if any.
+pub(crate) fn read(pattern: &str, kind: Option<Kind>, sentence: &str) -> Option<Vec<Fact>> {
+    // Most patterns fail at their first words, before they need be split.
+    strip(sentence, pattern.split('{').next().unwrap_or_default())?;
+    let parts = split(pattern);
+    // A number may stand before the term it belongs to: then every term is tried.
+    let ahead = parts.iter().find_map(|part| match part {
+        Part::Slot(Slot::Term) => Some(false),
+        Part::Slot(Slot::Value) => Some(true),
+        _ => None,
+    });
+    let late = ahead == Some(true) && parts.iter().any(|p| matches!(p, Part::Slot(Slot::Term)));
+    let terms: Vec<Option<Term>> = if late {
+        let lower = sentence.to_ascii_lowercase();
+        let fits = parts.iter().all(|part| match part {
+            Part::Text(literal) => lower.contains(&literal.to_ascii_lowercase()),
+            Part::Slot(_) => true,
+        });
+        let named = Term::all().filter(|t| fits && lower.contains(&t.name().to_ascii_lowercase()));
+        named.map(Some).collect()
+    } else {
+        vec![None]
     };
-    match part {
-        Part::Text(literal) => {
-            strip(text, literal).is_some_and(|rest| read_parts(later, rest, facts))
+    terms.into_iter().find_map(|term| {
+        let mut reading = Reading {
+            kind,
+            term,
+            facts: Vec::new(),
+        };
+        reading.parts(&parts, sentence).then_some(reading.facts)
+    })
+}
+
+/// What has been read so far.
+struct Reading {
+    kind: Option<Kind>,
+    term: Option<Term>,
+    facts: Vec<Fact>,
+}
+
+impl Reading {
+    fn parts(&mut self, parts: &[Part<'_>], text: &str) -> bool {
+        let Some((part, later)) = parts.split_first() else {
+            return text.is_empty();
+        };
+        match part {
+            Part::Text(literal) => strip(text, literal).is_some_and(|rest| self.parts(later, rest)),
+            Part::Slot(Slot::Term) => self.term(later, text),
+            Part::Slot(slot) => self
+                .candidates(*slot, text)
+                .into_iter()
+                .any(|(rest, found)| {
+                    let n = self.facts.len();
+                    self.facts.extend(found);
+                    let fits = self.parts(later, rest);
+                    if !fits {
+                        self.facts.truncate(n);
+                    }
+                    fits
+                }),
         }
-        Part::Slot(slot) => candidates(*slot, text).into_iter().any(|(rest, found)| {
-            let n = facts.len();
-            facts.extend(found);
-            let fits = read_parts(later, rest, facts);
+    }
+
+    fn term(&mut self, later: &[Part<'_>], text: &str) -> bool {
+        let before = self.term;
+        wording::read_terms(text).into_iter().any(|(rest, term)| {
+            if before.is_some_and(|t| t != term) {
+                return false;
+            }
+            self.term = Some(term);
+            let fits = self.parts(later, rest);
             if !fits {
-                facts.truncate(n);
+                self.term = before;
             }
             fits
-        }),
+        })
+    }
+
+    fn candidates<'a>(&self, slot: Slot, text: &'a str) -> Vec<Candidate<'a>> {
+        let fact = |(rest, detail)| (rest, vec![Fact::Detail(detail)]);
+        match (slot, self.kind) {
+            (Slot::Value, Some(kind)) => wording::read_value(kind, self.term, text)
+                .into_iter()
+                .map(fact)
+                .collect(),
+            (Slot::Verb(one, many), _) => {
+                // The verb must agree, so that what is read is what would be written.
+                let plural = self.term.is_some_and(wording::is_plural);
+                let verb = if plural { many } else { one };
+                strip(text, verb)
+                    .map(|rest| (rest, vec![]))
+                    .into_iter()
+                    .collect()
+            }
+            _ => candidates(slot, text),
+        }
     }
 }
 
@@ -237,6 +362,10 @@ fn candidates(slot: Slot, text: &str) -> Vec<Candidate<'_>> {
             }
         }
         Slot::Structures => return match_structures(text).into_iter().collect(),
+        Slot::Parameters => return wording::read_parameters(text).into_iter().collect(),
+        Slot::Absent => return wording::read_absent(text).into_iter().collect(),
+        // Read by `Reading`, which knows the kind and the term.
+        Slot::Term | Slot::Value | Slot::Verb(..) => {}
         Slot::Tumour => {
             for class in TumourClass::ALL.into_iter().filter(|c| c.label().is_some()) {
                 add(class.name(), vec![Fact::Tumour(class)]);
@@ -275,11 +404,11 @@ mod tests {
         ];
         let text = render(pattern, &facts);
         assert_eq!(text, "There is a large enhancing mass on the image right.");
-        let read_back = read(pattern, &text).unwrap();
+        let read_back = read(pattern, None, &text).unwrap();
         assert_eq!(read_back.len(), 3);
         assert!(facts.iter().all(|f| read_back.contains(f)));
-        assert_eq!(read(pattern, "There is a lesion."), Some(vec![]));
-        assert_eq!(read(pattern, "There is a lesion"), None);
+        assert_eq!(read(pattern, None, "There is a lesion."), Some(vec![]));
+        assert_eq!(read(pattern, None, "There is a lesion"), None);
     }
 
     #[test]
@@ -298,14 +427,15 @@ mod tests {
 
     #[test]
     fn lists_of_structures_are_read() {
-        let facts = [Label::VertebraL2, Label::VertebraL3, Label::VertebraL5].map(Fact::Structure);
+        let facts = [Label::VertebraL2, Label::VertebraL3, Label::VertebraL5]
+            .map(|l| Fact::Structure(l.into()));
         let text = render("visible structures: {structures}.", &facts);
         assert_eq!(
             text,
             "Visible structures: vertebral bodies L2 to L3 and vertebral body L5."
         );
         assert_eq!(
-            read("visible structures: {structures}.", &text),
+            read("visible structures: {structures}.", None, &text),
             Some(facts.to_vec())
         );
     }

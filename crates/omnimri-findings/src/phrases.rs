@@ -2,7 +2,9 @@
 
 use crate::facts::{Fact, Signal};
 use crate::pattern::strip;
+use crate::term::Term;
 use crate::vocabulary::{CardiacClass, Label, Sequence, Side};
+use crate::wording::{list, read_list, read_terms};
 
 /// Sequences as adjectives.
 pub(crate) const SEQUENCES: [(&str, Sequence); 34] = [
@@ -94,61 +96,60 @@ fn vertebral_run(first: usize, last: usize) -> String {
 
 /// The structures of `facts` as a list; neighbouring vertebrae become a range.
 pub(crate) fn structures_phrase(facts: &[Fact]) -> String {
-    let mut labels: Vec<Label> = facts
+    let mut terms: Vec<Term> = facts
         .iter()
         .filter_map(|f| match f {
-            Fact::Structure(label) => Some(*label),
+            Fact::Structure(term) => Some(*term),
             _ => None,
         })
         .collect();
-    labels.sort_unstable();
-    labels.dedup();
+    terms.sort_unstable();
+    terms.dedup();
     let mut items: Vec<String> = Vec::new();
     let mut k = 0;
-    while k < labels.len() {
-        let start = VERTEBRAE.iter().position(|v| *v == labels[k]);
+    while k < terms.len() {
+        let start = VERTEBRAE.iter().position(|v| terms[k] == *v);
         let mut run = 1;
         while let Some(first) = start
             && first + run < VERTEBRAE.len()
-            && labels.get(k + run) == Some(&VERTEBRAE[first + run])
+            && terms
+                .get(k + run)
+                .is_some_and(|t| *t == VERTEBRAE[first + run])
         {
             run += 1;
         }
         items.push(match start {
             Some(first) if run > 1 => vertebral_run(first, first + run - 1),
-            _ => labels[k].name().to_owned(),
+            _ => terms[k].name().to_owned(),
         });
         k += run;
     }
-    match items.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-        None => String::new(),
-    }
+    list(&items, "and")
 }
 
 /// Reads the longest list of structures at the start of `text`.
 pub(crate) fn match_structures(text: &str) -> Option<(&str, Vec<Fact>)> {
-    let (mut rest, labels) = match_item(text)?;
-    let mut facts: Vec<Fact> = labels.into_iter().map(Fact::Structure).collect();
-    while let Some(next) = [", ", " and "].iter().find_map(|s| strip(rest, s))
-        && let Some((after, labels)) = match_item(next)
-    {
-        facts.extend(labels.into_iter().map(Fact::Structure));
-        rest = after;
-    }
+    let (rest, items) = read_list(text, "and", match_item)?;
+    let facts = items.into_iter().flatten().map(Fact::Structure).collect();
     Some((rest, facts))
 }
 
-fn match_item(text: &str) -> Option<(&str, Vec<Label>)> {
+fn match_item(text: &str) -> Option<(&str, Vec<Term>)> {
     for first in 0..VERTEBRAE.len() {
         for last in first + 1..VERTEBRAE.len() {
             if let Some(rest) = strip(text, &vertebral_run(first, last)) {
-                return Some((rest, VERTEBRAE[first..=last].to_vec()));
+                return Some((
+                    rest,
+                    VERTEBRAE[first..=last]
+                        .iter()
+                        .map(|l| Term::from(*l))
+                        .collect(),
+                ));
             }
         }
     }
-    Label::ALL
+    read_terms(text)
         .into_iter()
-        .find_map(|l| strip(text, l.name()).map(|rest| (rest, vec![l])))
+        .next()
+        .map(|(rest, term)| (rest, vec![term]))
 }

@@ -113,7 +113,8 @@ impl Question {
 /// Lower-case words; spelling variants of tumour become one.
 fn words(text: &str) -> Vec<String> {
     text.to_lowercase()
-        .split(|c: char| !c.is_alphanumeric())
+        // The star of T2* is part of its name.
+        .split(|c: char| !c.is_alphanumeric() && c != '*')
         .filter(|w| !w.is_empty())
         .map(|w| w.replace("tumor", "tumour"))
         .collect()

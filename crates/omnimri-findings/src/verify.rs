@@ -151,12 +151,9 @@ fn check_fact(fact: &Fact, truth: &Evidence) -> (Verified, String) {
                 words.unwrap_or_else(|| nothing("region")),
             )
         }
-        Fact::Structure(label) => match truth.structures.iter().find(|s| s.label == *label) {
-            Some(_) => (Verified::Confirmed, format!("mask: {label} outlined")),
-            None => (
-                Verified::Contradicted,
-                format!("mask: {label} not outlined"),
-            ),
+        Fact::Structure(term) => match truth.structures.iter().find(|s| *term == s.label) {
+            Some(_) => (Verified::Confirmed, format!("mask: {term} outlined")),
+            None => (Verified::Contradicted, format!("mask: {term} not outlined")),
         },
         Fact::Signal(said) if said.is_lesion() => {
             let words = truth.signal.map(|s| format!("measured: {s}"));
@@ -231,6 +228,8 @@ fn check_fact(fact: &Fact, truth: &Evidence) -> (Verified, String) {
                 words.unwrap_or_else(|| nothing("cardiac class")),
             )
         }
+        // A report's own numbers are measured, not read from sentences.
+        Fact::Detail(_) => (Verified::Unsupported, nothing("detail")),
     }
 }
 

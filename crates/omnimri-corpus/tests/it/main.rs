@@ -5,3 +5,4 @@ mod layouts;
 mod miniatures;
 mod policies;
 mod real;
+mod text;

@@ -7,7 +7,7 @@ use omnimri_corpus::{Example, LoadOptions, Split, find, load, load_all, load_wit
 use omnimri_findings::{Fact, Label, Sequence, TumourClass};
 
 /// The folder of real data, or `None` with a word on stderr.
-fn data(test: &str) -> Option<PathBuf> {
+pub fn data(test: &str) -> Option<PathBuf> {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
     if root.is_dir() {
         return Some(root);

@@ -230,7 +230,7 @@ fn located(label: Label, facts: &[Fact], how: &str, token: &str) -> Option<Strin
         }),
         None => {
             let any = facts.iter().any(|f| matches!(f, Fact::Structure(_)));
-            any.then(|| facts.contains(&Fact::Structure(label)))
+            any.then(|| facts.contains(&Fact::Structure(label.into())))
         }
     }?;
     Some(if present {
@@ -291,8 +291,10 @@ pub fn questions(facts: &[Fact], seed: u64) -> Vec<(String, String)> {
                     asked.push(Question::Structures);
                 }
             }
-            Fact::Structure(label) => {
-                asked.extend([Question::Segment(*label), Question::Detect(*label)]);
+            Fact::Structure(term) => {
+                let label = term.label();
+                asked.extend(label.map(Question::Segment));
+                asked.extend(label.map(Question::Detect));
             }
             Fact::Tumour(class) => {
                 let other = TumourClass::ALL[1 + choose(5, 3)];
@@ -323,6 +325,7 @@ pub fn questions(facts: &[Fact], seed: u64) -> Vec<(String, String)> {
                 asked.extend([Question::MsLesions, Question::Segment(Label::MsLesion)]);
             }
             Fact::Cardiac(_) => asked.push(Question::Cardiac),
+            Fact::Detail(_) => {}
         }
     }
     asked.push(Question::Describe);

@@ -51,7 +51,7 @@ fn every_set_of_structures_survives() {
         let facts: Vec<Fact> = Label::ALL
             .into_iter()
             .filter(|l| bits >> (l.value() - 1) & 1 == 1)
-            .map(Fact::Structure)
+            .map(|l| Fact::Structure(l.into()))
             .collect();
         survives(&facts, u64::from(bits));
     }

@@ -4,3 +4,4 @@ mod checked;
 mod grammar;
 mod questions;
 mod scoring;
+mod unchanged;
