@@ -9,9 +9,11 @@
 //! - `describe`, `measured`: five-level descriptions with the origin of every sentence
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
+//! - `build`, `shard`: datasets to Parquet shards, and from shards to training
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
+pub mod build;
 mod builtin;
 pub mod catalogue;
 pub mod check;
@@ -24,15 +26,18 @@ pub mod listing;
 pub mod load;
 pub mod measured;
 pub mod miniature;
+pub mod shard;
 mod signature;
 pub mod stack;
 pub mod stats;
 mod table;
 
+pub use build::{BuildOptions, BuildReport, build, build_with};
 pub use catalogue::{CatalogueEntry, catalogue, find};
 pub use describe::{Description, Level, Sentence, TextFiller, describe, describe_with};
 pub use error::{Error, Result};
 pub use example::{Classes, DatasetId, Example, QuestionAnswer, Split};
 pub use load::{LoadOptions, Loaded, Rejected, load, load_all, load_all_with, load_with};
 pub use measured::MeasuredStatements;
+pub use shard::{Record, ShardSet};
 pub use stack::Stack;

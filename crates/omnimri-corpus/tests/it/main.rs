@@ -2,3 +2,4 @@
 
 mod miniatures;
 mod real;
+mod shards;
