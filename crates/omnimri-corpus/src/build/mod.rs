@@ -8,6 +8,7 @@
 //! last of them. Further datasets, and further rows of a dataset, are added in shards of their own.
 
 mod estimate;
+mod likes;
 mod part;
 mod report;
 
@@ -31,7 +32,8 @@ use crate::shard::store::{Root, Store};
 use crate::shard::write::WRITER_BYTES;
 use crate::signature::Signature;
 
-use part::{Keep, Known, Run};
+use likes::Known;
+use part::{Keep, Run};
 
 pub use report::{BuildReport, Progress, Rows, Stages};
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::estimate::estimate;
+use super::likes::{Known, like};
 use super::report::{Progress, Stages};
 use super::{Build, BuildOptions, Work};
 use crate::adapter::{Item, read_item};
@@ -26,14 +27,6 @@ pub(super) enum Keep {
     All,
     /// Only what an image of the other split is compared with.
     Signatures,
-}
-
-/// An image of the other split.
-#[derive(Debug)]
-pub(super) struct Known {
-    pub dataset: DatasetId,
-    pub id: String,
-    pub signature: Signature,
 }
 
 /// What goes from part to part.
@@ -140,18 +133,8 @@ impl Items<'_> {
 
         let clock = Instant::now();
         let signature = Signature::of(&example.image);
-        if let Some((known, correlation)) = self
-            .against
-            .iter()
-            .find_map(|k| Some((k, k.signature.near(&signature)?)))
-        {
-            return Err(Outcome::LeftOut(
-                Why::NearDuplicate,
-                format!(
-                    "nearly the same as {} {} of the other split (correlation {correlation:.4})",
-                    known.dataset, known.id
-                ),
-            ));
+        if let Some(reason) = like(self.against, &signature) {
+            return Err(Outcome::LeftOut(Why::NearDuplicate, reason));
         }
         if self.keep == Keep::Signatures {
             return Ok(Outcome::Signature(signature));

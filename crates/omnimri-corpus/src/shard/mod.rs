@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - `store`: a folder, S3 or HTTP behind the same calls
-//! - `schema`, `batch`, `decode`, `png`: columns, and records to and from them
+//! - `schema`, `columns`, `meta`, `batch`, `png`: columns, and records to and from them
 //! - `write`, `read`: one shard
 //! - `manifest`: what is said of all of them
 //! - `set`, `block`: one split as a stream, and as shuffled blocks
@@ -19,9 +19,10 @@
 
 mod batch;
 mod block;
-mod decode;
+mod columns;
 pub(crate) mod index;
 pub(crate) mod manifest;
+mod meta;
 pub(crate) mod ordered;
 mod png;
 pub(crate) mod read;

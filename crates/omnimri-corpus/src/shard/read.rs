@@ -1,6 +1,7 @@
 //! Reads the row groups of one shard, each with one request.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{BinaryArray, RecordBatch, StringArray};
@@ -13,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use sha2::{Digest, Sha256};
 
-use super::decode;
+use super::batch::{from_batch, of_batch};
 use super::manifest::Shard;
 use super::record::Record;
 use super::schema::{SCHEMA_VERSION, VERSION_KEY};
@@ -21,6 +22,8 @@ use super::store::{Store, hex};
 use super::write::failed;
 use crate::error::{Error, Result};
 
+/// Most rows of a row group; ours have far fewer.
+const MAX_ROWS: u64 = 1 << 16;
 /// Bytes read at a time while a checksum is made.
 const CHECK_BYTES: u64 = 8 << 20;
 
@@ -61,7 +64,7 @@ impl ShardReader {
         }
         let groups = metadata.metadata().row_groups();
         let rows = groups.iter().map(|g| g.num_rows() as u64);
-        if !rows.eq(shard.groups.iter().map(|g| g.rows)) {
+        if rows.clone().any(|n| n > MAX_ROWS) || !rows.eq(shard.groups.iter().map(|g| g.rows)) {
             return Err(bad(
                 format!("{} row groups of the manifest", shard.groups.len()),
                 format!("{} others", groups.len()),
@@ -81,9 +84,20 @@ impl ShardReader {
 
     /// All rows of a row group.
     pub fn group(&self, k: usize) -> Result<Vec<Record>> {
+        // The format's library panics on some damaged pages; here that is damage like any other.
+        catch_unwind(AssertUnwindSafe(|| self.decoded(k))).unwrap_or_else(|_| {
+            Err(Error::BadShard {
+                url: self.store.url_of(&self.path),
+                expected: format!("pages of row group {k}"),
+                found: "others".into(),
+            })
+        })
+    }
+
+    fn decoded(&self, k: usize) -> Result<Vec<Record>> {
         let window = self.window(k)?;
         let batch = self.batch(window, k, ProjectionMask::all())?;
-        decode::records(&batch).map_err(|found| Error::BadShard {
+        from_batch(&batch).map_err(|found| Error::BadShard {
             url: self.store.url_of(&self.path),
             expected: "rows of the schema".into(),
             found,
@@ -93,11 +107,16 @@ impl ShardReader {
     /// The bytes of a row group.
     fn window(&self, k: usize) -> Result<Window> {
         let group = self.metadata.metadata().row_groups().get(k);
-        let ranges = group.iter().flat_map(|g| g.columns());
-        let ranges = ranges.map(|c| c.byte_range());
-        let (start, end) = ranges.fold((u64::MAX, 0), |(a, b), (start, n)| {
-            (a.min(start), b.max(start.saturating_add(n)))
-        });
+        let (mut start, mut end) = (u64::MAX, 0);
+        for column in group.iter().flat_map(|g| g.columns()) {
+            let first = column.dictionary_page_offset().filter(|at| *at > 0);
+            let first = first.unwrap_or_else(|| column.data_page_offset());
+            // A negative number of a damaged footer lies beyond the end.
+            let first = u64::try_from(first).unwrap_or(u64::MAX);
+            let n = u64::try_from(column.compressed_size()).unwrap_or(u64::MAX);
+            start = start.min(first);
+            end = end.max(first.saturating_add(n));
+        }
         if start >= end || end > self.n_bytes {
             return Err(Error::BadShard {
                 url: self.store.url_of(&self.path),
@@ -153,7 +172,7 @@ impl ShardReader {
     pub fn texts(&self, name: &str) -> Result<Vec<String>> {
         let mut out = Vec::new();
         for batch in self.column(name)? {
-            let cells: &StringArray = self.understood(decode::of_batch(&batch, name))?;
+            let cells: &StringArray = self.understood(of_batch(&batch, name))?;
             out.extend(cells.iter().map(|t| t.unwrap_or_default().to_owned()));
         }
         Ok(out)
@@ -163,7 +182,7 @@ impl ShardReader {
     pub fn binaries<T>(&self, name: &str, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>> {
         let mut out = Vec::new();
         for batch in self.column(name)? {
-            let cells: &BinaryArray = self.understood(decode::of_batch(&batch, name))?;
+            let cells: &BinaryArray = self.understood(of_batch(&batch, name))?;
             for cell in cells.iter() {
                 let value = parse(cell.unwrap_or_default());
                 out.push(self.understood(value.ok_or_else(|| format!("another {name}")))?);

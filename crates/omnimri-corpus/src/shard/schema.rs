@@ -4,7 +4,7 @@
 //! refuses what it does not know.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use parquet::basic::{Compression, ZstdLevel};
@@ -12,34 +12,47 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value, json};
 
+use super::columns::as_json;
+
 /// Version of the columns.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Key of the schema's version in the Parquet metadata.
 pub(crate) const VERSION_KEY: &str = "omnimri.schema_version";
 
-/// Whether a cell may be empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cell {
-    Filled,
-    MaybeEmpty,
-}
+/// The column of slices,
+pub(crate) const SLICES: &str = "slices";
+/// of label maps,
+pub(crate) const LABELS: &str = "labels";
+/// and of what near-duplicates are found by.
+pub(crate) const SIGNATURE: &str = "signature";
 
-fn field(name: &str, kind: DataType, cell: Cell) -> Field {
-    Field::new(name, kind, cell == Cell::MaybeEmpty)
-}
-
+/// A cell that is always filled.
 fn filled(name: &str, kind: DataType) -> Field {
-    field(name, kind, Cell::Filled)
+    Field::new(name, kind, false)
 }
 
-fn list(item: DataType) -> DataType {
-    DataType::List(item_of(item))
+/// A cell that may be empty.
+fn maybe(name: &str, kind: DataType) -> Field {
+    Field::new(name, kind, true)
+}
+
+/// Several text cells that are always filled.
+fn texts(names: &[&str]) -> Vec<Field> {
+    names.iter().map(|n| filled(n, DataType::Utf8)).collect()
+}
+
+fn structure(fields: Vec<Field>) -> DataType {
+    DataType::Struct(Fields::from(fields))
 }
 
 /// The field of a list's items.
-pub(crate) fn item_of(kind: DataType) -> FieldRef {
+pub(crate) fn item(kind: DataType) -> FieldRef {
     Arc::new(filled("element", kind))
+}
+
+fn list(kind: DataType) -> DataType {
+    DataType::List(item(kind))
 }
 
 /// `bytes` and `path`, the form in which Hugging Face `datasets` keeps an image.
@@ -51,75 +64,62 @@ pub(crate) fn image_fields() -> Fields {
 }
 
 /// Three numbers by axis.
-pub(crate) fn zyx_fields(kind: &DataType) -> Fields {
-    Fields::from(vec![
-        filled("z", kind.clone()),
-        filled("y", kind.clone()),
-        filled("x", kind.clone()),
-    ])
-}
-
-/// Source intensities of the stored 0 and 255.
-pub(crate) fn window_fields() -> Fields {
-    Fields::from(vec![
-        filled("low", DataType::Float32),
-        filled("high", DataType::Float32),
-    ])
+fn zyx(kind: &DataType) -> DataType {
+    let axis = |name| filled(name, kind.clone());
+    structure(vec![axis("z"), axis("y"), axis("x")])
 }
 
 /// What a dataset says of an image as a whole; the names are those of [`crate::Classes`].
-pub(crate) fn class_fields() -> Fields {
-    let text = |name| field(name, DataType::Utf8, Cell::MaybeEmpty);
-    Fields::from(vec![
+fn classes() -> DataType {
+    let text = |name| maybe(name, DataType::Utf8);
+    structure(vec![
         text("plane"),
         text("sequence"),
         text("region"),
         text("tumour"),
         text("cardiac"),
-        field("modality_mr", DataType::Boolean, Cell::MaybeEmpty),
+        maybe("modality_mr", DataType::Boolean),
     ])
 }
 
 /// A question of the dataset's own.
-pub(crate) fn question_fields() -> Fields {
-    Fields::from(vec![
-        filled("question", DataType::Utf8),
-        filled("answer", DataType::Utf8),
-        filled("closed", DataType::Boolean),
-    ])
+fn question() -> DataType {
+    let mut fields = texts(&["question", "answer"]);
+    fields.push(filled("closed", DataType::Boolean));
+    structure(fields)
 }
 
 /// A sentence of the description; `facts` is a JSON list of what it states.
-pub(crate) fn sentence_fields() -> Fields {
-    Fields::from(vec![
-        filled("level", DataType::Utf8),
-        filled("origin", DataType::Utf8),
-        filled("text", DataType::Utf8),
-        filled("facts", DataType::Utf8),
-    ])
+fn sentence() -> DataType {
+    let mut fields = texts(&["level", "origin"]);
+    fields.push(as_json(filled("facts", DataType::Utf8)));
+    fields.extend(texts(&["text"]));
+    structure(fields)
 }
 
 /// The columns in order, with the metadata that `datasets` reads.
 pub(crate) fn schema() -> Arc<Schema> {
-    use DataType::{Binary, Float32, Float64, Int32, Struct, Utf8};
-    let fields = Fields::from(vec![
-        filled("id", Utf8),
-        filled("dataset", Utf8),
-        filled("subject", Utf8),
-        filled("split", Utf8),
-        filled("licence", Utf8),
-        filled("size", Struct(zyx_fields(&Int32))),
-        filled("native_size", Struct(zyx_fields(&Int32))),
-        field("spacing_mm", Struct(zyx_fields(&Float64)), Cell::MaybeEmpty),
-        filled("window", Struct(window_fields())),
-        filled("peak", Float32),
-        filled("slices", list(Struct(image_fields()))),
-        field("labels", list(Struct(image_fields())), Cell::MaybeEmpty),
-        filled("annotated", list(Utf8)),
-        filled("classes", Struct(class_fields())),
-        filled("questions", list(Struct(question_fields()))),
-        filled("description", list(Struct(sentence_fields()))),
-        filled("signature", Binary),
+    static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
+    Arc::clone(SCHEMA.get_or_init(|| Arc::new(make())))
+}
+
+fn make() -> Schema {
+    let images = || list(DataType::Struct(image_fields()));
+    let ends = ["low", "high"].map(|end| filled(end, DataType::Float32));
+    let mut fields = texts(&["id", "dataset", "subject", "split", "licence"]);
+    fields.extend([
+        filled("size", zyx(&DataType::Int32)),
+        filled("native_size", zyx(&DataType::Int32)),
+        maybe("spacing_mm", zyx(&DataType::Float64)),
+        filled("window", structure(ends.to_vec())),
+        filled("peak", DataType::Float32),
+        filled(SLICES, images()),
+        maybe(LABELS, images()),
+        filled("annotated", list(DataType::Utf8)),
+        filled("classes", classes()),
+        filled("questions", list(question())),
+        filled("description", list(sentence())),
+        filled(SIGNATURE, DataType::Binary),
     ]);
     let features: Map<String, Value> = fields
         .iter()
@@ -130,7 +130,7 @@ pub(crate) fn schema() -> Arc<Schema> {
         ("huggingface".to_owned(), told),
         (VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string()),
     ]);
-    Arc::new(Schema::new_with_metadata(fields, metadata))
+    Schema::new_with_metadata(fields, metadata)
 }
 
 /// A type as `datasets` writes it.
@@ -162,7 +162,7 @@ pub(crate) fn properties() -> WriterProperties {
         // Each row group is read as a whole, so a page index would only be bytes.
         .set_offset_index_disabled(true)
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    for column in ["slices", "labels"] {
+    for column in [SLICES, LABELS] {
         let path = ["list", "element", "bytes"];
         let path = std::iter::once(column).chain(path).map(str::to_owned);
         let path = ColumnPath::new(path.collect());
@@ -172,7 +172,7 @@ pub(crate) fn properties() -> WriterProperties {
             // The smallest and the largest picture by their bytes say nothing.
             .set_column_statistics_enabled(path, EnabledStatistics::None);
     }
-    let signature = ColumnPath::from("signature");
+    let signature = ColumnPath::from(SIGNATURE);
     builder
         .set_column_dictionary_enabled(signature.clone(), false)
         .set_column_statistics_enabled(signature, EnabledStatistics::None)
@@ -188,7 +188,10 @@ mod tests {
     fn every_class_has_a_column() {
         let told = serde_json::to_value(Classes::default()).unwrap();
         let names: Vec<_> = told.as_object().unwrap().keys().cloned().collect();
-        let columns: Vec<_> = class_fields().iter().map(|f| f.name().clone()).collect();
+        let DataType::Struct(fields) = classes() else {
+            panic!("a struct");
+        };
+        let columns: Vec<_> = fields.iter().map(|f| f.name().clone()).collect();
         assert_eq!(names, columns);
     }
 
