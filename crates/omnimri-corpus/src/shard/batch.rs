@@ -159,3 +159,78 @@ impl<'a> Images<'a> {
         Ok(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::describe::describe;
+    use crate::example::{Classes, DatasetId, Example, QuestionAnswer, Split};
+    use crate::signature::Signature;
+    use crate::stack::Stack;
+    use omnimri_findings::{Label, Region, Sequence};
+
+    fn record(k: usize) -> Record {
+        let size = Zyx::new(3, 29, 37 + k);
+        let voxels: Vec<f32> = (0..size.count())
+            .map(|v| ((v * 31 + k) % 701) as f32)
+            .collect();
+        let spacing_mm = (k > 0).then_some(Zyx::new(3.1, 0.7, 1.0 / 3.0));
+        let mut image = Stack::from_voxels(&voxels, size, spacing_mm, None).unwrap();
+        image.native_size = Zyx::new(3, 290, 370);
+        let outlined = (0..size.count()).map(|v| {
+            if v % 7 == 0 {
+                Label::MsLesion.value()
+            } else {
+                0
+            }
+        });
+        let example = Example {
+            id: format!("a/{k} \u{e4}"),
+            dataset: DatasetId::new("made"),
+            subject: "s".into(),
+            split: if k == 0 { Split::Train } else { Split::Val },
+            image,
+            labels: (k != 1).then(|| outlined.collect()),
+            annotated: vec![Label::MsLesion; k],
+            classes: Classes {
+                sequence: (k > 0).then_some(Sequence::Flair),
+                region: Some(Region::Brain),
+                modality_mr: [None, Some(true), Some(false)][k],
+                ..Classes::default()
+            },
+            questions: (0..k)
+                .map(|q| QuestionAnswer {
+                    question: format!("Is it {q}?"),
+                    answer: "yes\nno".into(),
+                    closed: q == 0,
+                })
+                .collect(),
+        };
+        Record {
+            description: describe(&example, k as u64).unwrap(),
+            example,
+            licence: "CC0".into(),
+        }
+    }
+
+    #[test]
+    fn every_field_of_every_row_comes_back() {
+        let records: Vec<Record> = (0..3).map(record).collect();
+        let pack = |r: &Record| {
+            let signature = Signature::of(&r.example.image);
+            Packed::new(r.clone(), signature).unwrap()
+        };
+        let batch = to_batch(&records.iter().map(pack).collect::<Vec<_>>()).unwrap();
+        assert_eq!(from_batch(&batch).unwrap(), records);
+        let less = batch.project(&[0, 1, 2]).unwrap();
+        assert!(from_batch(&less).unwrap_err().contains("no column"));
+    }
+
+    #[test]
+    fn pixels_that_do_not_fill_their_size_are_refused() {
+        let mut short = record(2);
+        short.example.image.voxels.pop();
+        let signature = Signature::of(&record(2).example.image);
+        assert!(Packed::new(short, signature).unwrap_err().contains("fill"));
+    }
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, ListArray, StringArray,
-    StructArray, new_null_array,
+    StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Field};
@@ -46,9 +46,6 @@ pub(crate) fn array(field: &Field, cells: &[&Value]) -> Result<ArrayRef, ArrowEr
                 .collect::<Float32Array>(),
         ),
         DataType::Float64 => Arc::new(numbers().collect::<Float64Array>()),
-        DataType::Struct(fields) if cells.is_empty() => {
-            new_null_array(&DataType::Struct(fields.clone()), 0)
-        }
         DataType::Struct(fields) => {
             let columns = fields.iter().map(|f| {
                 // Below a struct that is not there stand empty cells, which its own mark covers.
