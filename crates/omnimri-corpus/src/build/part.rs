@@ -11,7 +11,7 @@ use super::likes::{Known, like};
 use super::report::{Progress, Stages};
 use super::{Build, BuildOptions, Work};
 use crate::adapter::{Item, read_item};
-use crate::describe::describe_with;
+use crate::describe::{TextFiller, describe_with};
 use crate::error::{Error, Result};
 use crate::example::{DatasetId, Split};
 use crate::shard::manifest::{LeftOut, Part, Why};
@@ -213,7 +213,7 @@ impl Build<'_> {
             sink.build.report.stages.add(&stages);
             sink.take(job.items[k], outcome, run)?;
             run.step(&work.dataset, split);
-            Ok(())
+            Ok::<(), Error>(())
         });
         let ended = ended.and_then(|peak| {
             sink.build.report.peak = sink.build.report.peak.max(peak);

@@ -101,9 +101,9 @@ impl<'a> Columns<'a> {
             .fields()
             .iter()
             .filter(|f| ![SLICES, LABELS, SIGNATURE].contains(&f.name().as_str()))
-            .map(|f| Ok((f.as_ref(), cells(batch, f.name())?)));
+            .map(|f| -> Result<_, String> { Ok((f.as_ref(), cells(batch, f.name())?)) });
         Ok(Self {
-            told: told.collect::<Result<_, String>>()?,
+            told: told.collect::<Result<_, _>>()?,
             slices: Images::of(batch, SLICES)?,
             labels: Images::of(batch, LABELS)?,
         })

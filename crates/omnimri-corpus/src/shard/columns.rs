@@ -35,10 +35,8 @@ pub(crate) fn array(field: &Field, cells: &[&Value]) -> Result<ArrayRef, ArrowEr
         DataType::Utf8 => Arc::new(cells.iter().map(|c| c.as_str()).collect::<StringArray>()),
         DataType::Boolean => Arc::new(cells.iter().map(|c| c.as_bool()).collect::<BooleanArray>()),
         DataType::Int32 => {
-            let cells = cells
-                .iter()
-                .map(|c| c.as_i64().and_then(|n| n.try_into().ok()));
-            Arc::new(cells.collect::<Int32Array>())
+            let whole = |c: &&Value| c.as_i64().and_then(|n| i32::try_from(n).ok());
+            Arc::new(cells.iter().map(whole).collect::<Int32Array>())
         }
         DataType::Float32 => Arc::new(
             numbers()

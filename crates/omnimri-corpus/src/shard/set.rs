@@ -33,7 +33,6 @@ struct Inner {
 pub(crate) struct GroupAt {
     shard: usize,
     group: usize,
-    pub rows: u64,
     /// Bytes of voxels and labels in memory.
     pub decoded_bytes: u64,
 }
@@ -68,7 +67,6 @@ impl ShardSet {
             s.groups.iter().enumerate().map(move |(group, g)| GroupAt {
                 shard,
                 group,
-                rows: g.rows,
                 decoded_bytes: g.decoded_bytes,
             })
         });
@@ -145,7 +143,7 @@ impl ShardSet {
     }
 
     /// As [`ShardSet::records`], without the text.
-    pub fn examples(&self, budget_bytes: u64) -> impl Iterator<Item = Result<Example>> {
+    pub fn examples(&self, budget_bytes: u64) -> impl Iterator<Item = Result<Example>> + use<> {
         self.records(budget_bytes).map(|r| r.map(|r| r.example))
     }
 

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -107,11 +107,6 @@ impl Store {
     /// A path below the root, for messages.
     pub fn url_of(&self, path: &str) -> String {
         format!("{}/{path}", self.root)
-    }
-
-    /// The root's own folder, where it is one.
-    pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
     }
 
     fn key(&self, path: &str) -> Key {
@@ -268,9 +263,8 @@ pub(crate) struct Uploaded {
 impl Upload {
     fn send(&mut self) -> io::Result<()> {
         let part = std::mem::replace(&mut self.buffer, Vec::with_capacity(PART_BYTES));
-        // The future of a part is made inside the runtime, which some stores look for.
-        self.runtime
-            .block_on(async { self.inner.put_part(PutPayload::from(part)).await })
+        Arc::clone(&self.runtime)
+            .block_on(self.inner.put_part(PutPayload::from(part)))
             .map_err(io::Error::other)
     }
 
@@ -283,12 +277,12 @@ impl Upload {
         };
         if !self.buffer.is_empty() {
             let part = PutPayload::from(std::mem::take(&mut self.buffer));
-            self.runtime
-                .block_on(async { self.inner.put_part(part).await })
+            Arc::clone(&self.runtime)
+                .block_on(self.inner.put_part(part))
                 .map_err(|e| failed(&self.url, e))?;
         }
-        self.runtime
-            .block_on(async { self.inner.complete().await })
+        Arc::clone(&self.runtime)
+            .block_on(self.inner.complete())
             .map_err(|e| failed(&self.url, e))?;
         self.finished = true;
         Ok(Uploaded {
@@ -302,7 +296,7 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if !self.finished {
             // The file was given up; that its parts stay behind harms nobody.
-            let _ = self.runtime.block_on(async { self.inner.abort().await });
+            let _ = Arc::clone(&self.runtime).block_on(self.inner.abort());
         }
     }
 }
