@@ -13,6 +13,6 @@ pub use settings::{
     NiftiFolder, NiftiForm, PairedChannels, QuestionAnswerCsv, Rows, Series, SubjectBlock,
 };
 
-pub(crate) use items::{Item, list};
+pub(crate) use items::{Item, MaskSource, list};
 pub(crate) use read::{Fault, read_item};
 pub(crate) use rows::has_rows;

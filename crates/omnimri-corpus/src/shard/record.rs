@@ -34,7 +34,7 @@ pub(crate) struct Packed {
 
 impl Packed {
     /// Compresses the pixels of a record.
-    pub fn new(mut record: Record, signature: Signature) -> std::result::Result<Self, String> {
+    pub fn new(mut record: Record, signature: Signature) -> Result<Self, String> {
         let image = &mut record.example.image;
         let voxels = std::mem::take(&mut image.voxels);
         let size = image.size;
