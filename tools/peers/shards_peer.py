@@ -43,10 +43,11 @@ def digest(images):
 def from_row(row, images):
     """A row in the form of the example's dump; `images` turns a list column into Pillow's images."""
     axes = lambda s: None if s is None else [s["z"], s["y"], s["x"]]
-    out = {k: row[k] for k in ("id", "dataset", "subject", "split", "licence", "peak", "annotated", "questions")}
+    out = {k: row[k] for k in ("id", "dataset", "subject", "split", "licence", "peak", "annotated", "boxes", "texts", "questions")}
     out |= {k: axes(row[k]) for k in ("size", "native_size", "spacing_mm")}
     out["window"] = [row["window"]["low"], row["window"]["high"]]
     out["classes"] = row["classes"]
+    out["acquisition"] = json.loads(row["acquisition"])
     out["description"] = [s | {"facts": json.loads(s["facts"])} for s in row["description"]]
     out["slices_sha256"] = digest(images(row["slices"]))
     out["labels_sha256"] = None if row["labels"] is None else digest(images(row["labels"]))

@@ -96,7 +96,10 @@ fn told(record: &Record) -> serde_json::Value {
         "slices_sha256": digest(&e.image.voxels),
         "labels_sha256": e.labels.as_deref().map(digest),
         "annotated": e.annotated,
+        "boxes": e.boxes,
         "classes": e.classes,
+        "acquisition": e.acquisition,
+        "texts": e.texts,
         "questions": e.questions,
         "description": sentences,
     })

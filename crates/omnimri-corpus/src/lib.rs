@@ -21,6 +21,7 @@ pub mod describe;
 mod error;
 pub mod example;
 mod facts;
+mod json_table;
 pub mod licence;
 pub mod listing;
 pub mod load;
@@ -36,7 +37,9 @@ pub use build::{BuildOptions, BuildReport, build, build_with};
 pub use catalogue::{CatalogueEntry, catalogue, find};
 pub use describe::{Description, Level, Sentence, TextFiller, describe, describe_with};
 pub use error::{Error, Result};
-pub use example::{Classes, DatasetId, Example, QuestionAnswer, Split};
+pub use example::{
+    Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split, TextKind, Writer,
+};
 pub use load::{LoadOptions, Loaded, Rejected, load, load_all, load_all_with, load_with};
 pub use measured::MeasuredStatements;
 pub use shard::{Record, ShardSet};

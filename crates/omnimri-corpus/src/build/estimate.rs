@@ -1,44 +1,56 @@
-//! What an example will take in memory, from the headers of its files alone.
+//! What an example will take in memory, from the headers and sizes of its files alone.
 
 use std::path::Path;
 
 use omnimri_image::nifti::read_header;
 
-use crate::adapter::{Item, MaskSource};
+use crate::adapter::{Item, Pixels};
 
 /// Bytes of a voxel at the worst moment: intensities as read, turned and sorted for the window (12), the mask as read
 /// and as labels (7), and the bytes that are kept (2).
 const BYTES_PER_VOXEL: u64 = 21;
+/// Voxels that a byte of a compressed file may hold: what lossless codecs reach on medical images, with room.
+const VOXELS_PER_BYTE: u64 = 8;
 
 /// Most bytes that reading, describing and compressing an item takes.
 ///
-/// A file whose header does not read counts with its own size: it will not get farther than that.
+/// NIfTI and pictures say their size in the header. Of other files (DICOM, raw data, arrays, NRRD, MetaImage) the size
+/// on the disk is taken, [`VOXELS_PER_BYTE`] voxels a byte, which is a guess from above.
 pub(super) fn estimate(item: &Item) -> u64 {
-    let volume = item.nifti.is_some();
-    let mask = match &item.mask {
-        MaskSource::Binary(path, _) | MaskSource::Values(path, _) => voxels(path, volume),
-        MaskSource::None | MaskSource::Empty => 0,
+    let image = match &item.pixels {
+        Pixels::Dicom { files, .. } => files
+            .iter()
+            .map(|f| guessed(f))
+            .fold(0, u64::saturating_add),
+        Pixels::Picture | Pixels::File { .. } => voxels(&item.image),
+        Pixels::Raw(_) | Pixels::Array { .. } => guessed(&item.image),
     };
-    voxels(&item.image, volume)
-        .max(mask)
-        .saturating_mul(BYTES_PER_VOXEL)
+    image.saturating_mul(BYTES_PER_VOXEL)
 }
 
-fn voxels(path: &Path, volume: bool) -> u64 {
-    let told = if volume {
-        read_header(path).ok().map(|header| {
+/// Voxels of a file by its header; of one that has none that we read, by its size.
+fn voxels(path: &Path) -> u64 {
+    let name = path.to_string_lossy().to_lowercase();
+    if [".nii", ".nii.gz", ".hdr", ".img"]
+        .iter()
+        .any(|e| name.ends_with(e))
+    {
+        if let Ok(header) = read_header(path) {
             let n = header.dim[0].clamp(0, 7) as usize;
-            header.dim[1..=n]
+            let sizes = header.dim[1..=n]
                 .iter()
-                .map(|&d| u64::try_from(d).unwrap_or(0))
-                .fold(1, u64::saturating_mul)
-        })
-    } else {
-        let size = image::ImageReader::open(path)
-            .ok()
-            .and_then(|r| r.with_guessed_format().ok())
-            .and_then(|r| r.into_dimensions().ok());
-        size.map(|(x, y)| u64::from(x) * u64::from(y))
-    };
-    told.unwrap_or_else(|| std::fs::metadata(path).map_or(0, |m| m.len()))
+                .map(|&d| u64::try_from(d).unwrap_or(0));
+            return sizes.fold(1, u64::saturating_mul);
+        }
+    } else if let Ok(reader) = image::ImageReader::open(path)
+        && let Ok(reader) = reader.with_guessed_format()
+        && let Ok((x, y)) = reader.into_dimensions()
+    {
+        return u64::from(x) * u64::from(y);
+    }
+    guessed(path)
+}
+
+fn guessed(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |m| m.len().saturating_mul(VOXELS_PER_BYTE))
 }

@@ -164,10 +164,13 @@ impl<'a> Images<'a> {
 mod tests {
     use super::*;
     use crate::describe::describe;
-    use crate::example::{Classes, DatasetId, Example, QuestionAnswer, Split};
+    use crate::example::{
+        Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split, TextKind, Writer,
+    };
     use crate::signature::Signature;
     use crate::stack::Stack;
     use omnimri_findings::{Label, Region, Sequence};
+    use omnimri_image::Acquisition;
 
     fn record(k: usize) -> Record {
         let size = Zyx::new(3, 29, 37 + k);
@@ -191,13 +194,34 @@ mod tests {
             split: if k == 0 { Split::Train } else { Split::Val },
             image,
             labels: (k != 1).then(|| outlined.collect()),
-            annotated: vec![Label::MsLesion; k],
+            annotated: vec![Label::MsLesion.into(); k],
+            boxes: (0..k)
+                .map(|b| LabelBox {
+                    label: Label::MsLesion.into(),
+                    lower: Zyx::new(0.0, 0.1, 0.2 + b as f64 / 7.0),
+                    upper: Zyx::new(1.0, 0.3, 0.9),
+                })
+                .collect(),
             classes: Classes {
                 sequence: (k > 0).then_some(Sequence::Flair),
                 region: Some(Region::Brain),
                 modality_mr: [None, Some(true), Some(false)][k],
                 ..Classes::default()
             },
+            acquisition: Acquisition {
+                echo_time_ms: (k > 0).then_some(0.1 + k as f64),
+                description: Some("a \"b\"".into()),
+                ..Acquisition::default()
+            },
+            texts: (0..k)
+                .map(|_| SourceText {
+                    kind: TextKind::Report,
+                    text: "Two\nlines".into(),
+                    writer: Writer::Person,
+                    language: "en".into(),
+                    origin: "column report".into(),
+                })
+                .collect(),
             questions: (0..k)
                 .map(|q| QuestionAnswer {
                     question: format!("Is it {q}?"),

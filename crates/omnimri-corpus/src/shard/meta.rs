@@ -1,11 +1,12 @@
 //! Everything of a record but its pixels, by the names of the columns.
 
-use omnimri_image::Zyx;
+use omnimri_findings::Term;
+use omnimri_image::{Acquisition, Zyx};
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use crate::describe::{Description, Sentence};
-use crate::example::{Classes, DatasetId, Example, QuestionAnswer, Split};
+use crate::example::{Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split};
 use crate::stack::Stack;
 
 /// Source intensities of the stored 0 and 255.
@@ -28,8 +29,11 @@ pub(crate) struct Meta {
     spacing_mm: Option<Zyx<f64>>,
     window: Window,
     peak: f32,
-    annotated: Vec<omnimri_findings::Label>,
+    annotated: Vec<Term>,
+    boxes: Vec<LabelBox>,
     classes: Classes,
+    acquisition: Acquisition,
+    texts: Vec<SourceText>,
     questions: Vec<QuestionAnswer>,
     description: Vec<Sentence>,
 }
@@ -50,7 +54,10 @@ impl From<&Record> for Meta {
             window: Window { low, high },
             peak: e.image.peak,
             annotated: e.annotated.clone(),
+            boxes: e.boxes.clone(),
             classes: e.classes,
+            acquisition: e.acquisition.clone(),
+            texts: e.texts.clone(),
             questions: e.questions.clone(),
             description: record.description.sentences.clone(),
         }
@@ -76,7 +83,10 @@ impl Meta {
                 },
                 labels,
                 annotated: self.annotated,
+                boxes: self.boxes,
                 classes: self.classes,
+                acquisition: self.acquisition,
+                texts: self.texts,
                 questions: self.questions,
             },
             description: Description {

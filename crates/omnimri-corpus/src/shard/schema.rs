@@ -82,6 +82,15 @@ fn classes() -> DataType {
     ])
 }
 
+/// A box of the dataset's own, in shares of the grid.
+fn label_box() -> DataType {
+    structure(vec![
+        filled("label", DataType::Utf8),
+        filled("lower", zyx(&DataType::Float64)),
+        filled("upper", zyx(&DataType::Float64)),
+    ])
+}
+
 /// A question of the dataset's own.
 fn question() -> DataType {
     let mut fields = texts(&["question", "answer"]);
@@ -116,7 +125,16 @@ fn make() -> Schema {
         filled(SLICES, images()),
         maybe(LABELS, images()),
         filled("annotated", list(DataType::Utf8)),
+        filled("boxes", list(label_box())),
         filled("classes", classes()),
+        // Headers differ in what they state; a struct would be mostly empty.
+        as_json(filled("acquisition", DataType::Utf8)),
+        filled(
+            "texts",
+            list(structure(texts(&[
+                "kind", "text", "writer", "language", "origin",
+            ]))),
+        ),
         filled("questions", list(question())),
         filled("description", list(sentence())),
         filled(SIGNATURE, DataType::Binary),
