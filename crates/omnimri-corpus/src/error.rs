@@ -151,6 +151,70 @@ pub enum Error {
     /// A file that could not be written.
     #[error(transparent)]
     Write(omnimri_image::Error),
+    /// A place where shards cannot lie.
+    #[error("{url}: expected {expected}, found {found}")]
+    BadUrl {
+        /// The place as given.
+        url: String,
+        /// What is understood.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A folder, an object store or a web server that refused.
+    #[error("{url}: cannot {action}: {source}")]
+    Store {
+        /// File and root.
+        url: String,
+        /// What was tried.
+        action: &'static str,
+        /// The store's own error.
+        source: Box<object_store::Error>,
+    },
+    /// A shard or a manifest that is damaged, unfinished or of another version.
+    #[error("{url}: expected {expected}, found {found}")]
+    BadShard {
+        /// The file.
+        url: String,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A shard that is no Parquet, or could not be written as Parquet.
+    #[error("{url}: cannot {action}: {source}")]
+    Parquet {
+        /// The file.
+        url: String,
+        /// What was tried.
+        action: &'static str,
+        /// The format's own error.
+        source: Box<parquet::errors::ParquetError>,
+    },
+    /// Shards that were begun with other settings.
+    #[error("{url}: begun with {what} {was}, asked to go on with {now}; {hint}")]
+    Changed {
+        /// The manifest.
+        url: String,
+        /// The setting.
+        what: String,
+        /// Its value in the manifest.
+        was: String,
+        /// Its value now.
+        now: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A limit of memory below what the work takes.
+    #[error("{what} takes {needed} bytes, the limit is {limit}")]
+    Memory {
+        /// The work.
+        what: String,
+        /// Bytes that it takes.
+        needed: u64,
+        /// Bytes that it may take.
+        limit: u64,
+    },
 }
 
 impl Error {
@@ -176,6 +240,7 @@ impl Error {
                 | Self::Filler { .. }
                 | Self::BudgetSpent { .. }
                 | Self::Write(_)
+                | Self::Store { .. }
         )
     }
 

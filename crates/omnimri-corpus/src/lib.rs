@@ -11,9 +11,11 @@
 //! - `instruct`: what is asked of an image and the right answers
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `totals`, `licence`: what the command line prints, as structs with `Display` and serde
+//! - `build`, `shard`: datasets to Parquet shards, and from shards to training
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
+pub mod build;
 mod builtin;
 pub mod catalogue;
 pub mod check;
@@ -31,12 +33,14 @@ pub mod listing;
 pub mod load;
 pub mod measured;
 pub mod miniature;
+pub mod shard;
 mod signature;
 pub mod stack;
 pub mod stats;
 mod table;
 pub mod totals;
 
+pub use build::{BuildOptions, BuildReport, build, build_with};
 pub use catalogue::{CatalogueEntry, catalogue, find};
 pub use describe::{Description, Level, Sentence, TextFiller, WrittenBy, describe, describe_with};
 pub use error::{Error, Result};
@@ -45,4 +49,5 @@ pub use example::{
 };
 pub use load::{LoadOptions, Loaded, Rejected, load, load_all, load_all_with, load_with};
 pub use measured::MeasuredStatements;
+pub use shard::{Record, ShardSet};
 pub use stack::Stack;

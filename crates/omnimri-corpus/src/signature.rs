@@ -49,6 +49,31 @@ impl Signature {
         Self { bits, thumb }
     }
 
+    /// The hash, then the thumbnail, all little-endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bits = self.bits.iter().flat_map(|b| b.to_le_bytes());
+        let thumb = self.thumb.iter().flat_map(|v| v.to_le_bytes());
+        bits.chain(thumb).collect()
+    }
+
+    /// What [`Signature::to_bytes`] wrote; `None` for another length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (bits, thumb) = bytes.split_at_checked(size_of::<[u64; 4]>())?;
+        if thumb.len() != THUMB_SIDE * THUMB_SIDE * size_of::<f32>() {
+            return None;
+        }
+        let mut out = Self {
+            bits: [0; 4],
+            thumb: Vec::with_capacity(THUMB_SIDE * THUMB_SIDE),
+        };
+        for (word, bytes) in out.bits.iter_mut().zip(bits.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let values = thumb.as_chunks().0.iter();
+        out.thumb.extend(values.map(|b| f32::from_le_bytes(*b)));
+        Some(out)
+    }
+
     /// The correlation of two images if they are nearly the same.
     pub fn near(&self, other: &Self) -> Option<f32> {
         let differing: u32 = self
@@ -90,6 +115,8 @@ mod tests {
         let one = Signature::of(&picture(0.31, 1.0));
         assert!(one.near(&Signature::of(&picture(0.31, 7.0))).is_some());
         assert!(one.near(&Signature::of(&picture(0.37, 1.0))).is_none());
+        assert_eq!(Signature::from_bytes(&one.to_bytes()), Some(one));
+        assert_eq!(Signature::from_bytes(&[0; 40]), None);
         let flat = Stack::from_voxels(&[1.0; 9], Zyx::new(1, 3, 3), None, None).unwrap();
         assert!(Signature::of(&flat).near(&Signature::of(&flat)).is_none());
     }

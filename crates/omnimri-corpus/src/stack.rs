@@ -110,12 +110,13 @@ fn robust_window(voxels: &[f32]) -> [f32; 2] {
         return [0.0, 1.0];
     }
     let mut sorted = voxels.to_vec();
-    let last = sorted.len() - 1;
-    let mut at = |share: f64| {
-        let k = ((last as f64) * share).round() as usize;
-        *sorted.select_nth_unstable_by(k, f32::total_cmp).1
-    };
-    let (low, high) = (at(TAIL), at(1.0 - TAIL));
+    let last = (sorted.len() - 1) as f64;
+    let at = |share: f64| (last * share).round() as usize;
+    let (from, to) = (at(TAIL), at(1.0 - TAIL));
+    let low = *sorted.select_nth_unstable_by(from, f32::total_cmp).1;
+    // What lies before is smaller, so the rest is enough to look in.
+    let rest = &mut sorted[from..];
+    let high = *rest.select_nth_unstable_by(to - from, f32::total_cmp).1;
     if high > low {
         return [low, high];
     }

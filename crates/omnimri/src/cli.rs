@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use omnimri_corpus::Split;
 use omnimri_corpus::catalogue::{AccessKind, Kind, Use, Verified};
 use omnimri_recon::Method;
 
@@ -283,6 +284,11 @@ pub enum CorpusCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Datasets to Parquet shards, with descriptions and licences carried along
+    #[command(
+        after_help = "Examples:\n  omnimri corpus build --data data --out shards --allow research\n  omnimri corpus build hippocampus ms_brain --data data --out s3://bucket/corpus --allow commercial\n\nA build that was stopped goes on where it was when the same command is given again; further datasets are added. S3 is\nreached by the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL."
+    )]
+    Build(CorpusBuild),
     /// Counts of the catalogue beside the paper's, or of the datasets under a folder
     #[command(after_help = "Examples:\n  omnimri corpus stats\n  omnimri corpus stats --data data")]
     Stats {
@@ -325,6 +331,38 @@ pub struct CorpusList {
     #[arg(long)]
     pub readable: bool,
     /// As JSON: {"datasets": [...]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `corpus build`
+#[derive(Debug, Args)]
+pub struct CorpusBuild {
+    /// Names in the catalogue (default: every dataset whose folder is there)
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Folder that holds the datasets
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Where the shards go: a folder or s3://bucket/path
+    #[arg(long, value_name = "DIR|URL")]
+    pub out: String,
+    /// Use that every licence must admit: commercial, research, agreement, or unclear (terms that nobody settled)
+    #[arg(long, value_name = "USE", value_parser = PossibleValuesParser::new(Use::NAMES).try_map(|s| s.parse::<Use>()))]
+    pub allow: Use,
+    /// Only train or val (default: both)
+    #[arg(long, value_name = "SPLIT", value_parser = split)]
+    pub split: Option<Split>,
+    /// Shrink slices to this many pixels on the longer side (default: as they are)
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_side: Option<u32>,
+    /// Memory for images in flight and for the writer, by estimates from the headers
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = bytes)]
+    pub memory: u64,
+    /// Size at which a shard is full
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = bytes)]
+    pub shard_size: u64,
+    /// The report as JSON
     #[arg(long)]
     pub json: bool,
 }

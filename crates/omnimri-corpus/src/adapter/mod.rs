@@ -29,7 +29,7 @@ pub use settings::{
 };
 
 pub(crate) use choose::class_columns;
-pub(crate) use item::Item;
+pub(crate) use item::{Item, Pixels};
 pub(crate) use items::{columns, list};
 pub(crate) use read::{Fault, read_item};
 pub(crate) use rows::has_rows;

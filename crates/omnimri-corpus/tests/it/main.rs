@@ -6,3 +6,4 @@ mod miniatures;
 mod policies;
 mod real;
 mod text;
+mod shards;
