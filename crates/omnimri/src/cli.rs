@@ -367,6 +367,15 @@ pub struct CorpusBuild {
     pub json: bool,
 }
 
+/// Part of a dataset.
+fn split(text: &str) -> Result<Split, String> {
+    match text {
+        "train" => Ok(Split::Train),
+        "val" => Ok(Split::Val),
+        _ => Err("expected train or val".into()),
+    }
+}
+
 /// `train`
 #[derive(Debug, Args)]
 #[command(

@@ -27,19 +27,15 @@ pub(crate) const LABELS: &str = "labels";
 /// and of what near-duplicates are found by.
 pub(crate) const SIGNATURE: &str = "signature";
 
-/// A cell that is always filled.
-fn filled(name: &str, kind: DataType) -> Field {
-    Field::new(name, kind, false)
-}
-
-/// A cell that may be empty.
-fn maybe(name: &str, kind: DataType) -> Field {
+/// A field. By its type every cell may be empty: `datasets` shows a column as images only where its type is the one that
+/// it would write itself. What must be there is checked when a record is read.
+fn column(name: &str, kind: DataType) -> Field {
     Field::new(name, kind, true)
 }
 
-/// Several text cells that are always filled.
+/// Several text fields.
 fn texts(names: &[&str]) -> Vec<Field> {
-    names.iter().map(|n| filled(n, DataType::Utf8)).collect()
+    names.iter().map(|n| column(n, DataType::Utf8)).collect()
 }
 
 fn structure(fields: Vec<Field>) -> DataType {
@@ -48,7 +44,7 @@ fn structure(fields: Vec<Field>) -> DataType {
 
 /// The field of a list's items.
 pub(crate) fn item(kind: DataType) -> FieldRef {
-    Arc::new(filled("element", kind))
+    Arc::new(column("item", kind))
 }
 
 fn list(kind: DataType) -> DataType {
@@ -58,50 +54,50 @@ fn list(kind: DataType) -> DataType {
 /// `bytes` and `path`, the form in which Hugging Face `datasets` keeps an image.
 pub(crate) fn image_fields() -> Fields {
     Fields::from(vec![
-        filled("bytes", DataType::Binary),
-        filled("path", DataType::Utf8),
+        column("bytes", DataType::Binary),
+        column("path", DataType::Utf8),
     ])
 }
 
 /// Three numbers by axis.
 fn zyx(kind: &DataType) -> DataType {
-    let axis = |name| filled(name, kind.clone());
+    let axis = |name| column(name, kind.clone());
     structure(vec![axis("z"), axis("y"), axis("x")])
 }
 
 /// What a dataset says of an image as a whole; the names are those of [`crate::Classes`].
 fn classes() -> DataType {
-    let text = |name| maybe(name, DataType::Utf8);
+    let text = |name| column(name, DataType::Utf8);
     structure(vec![
         text("plane"),
         text("sequence"),
         text("region"),
         text("tumour"),
         text("cardiac"),
-        maybe("modality_mr", DataType::Boolean),
+        column("modality_mr", DataType::Boolean),
     ])
 }
 
 /// A box of the dataset's own, in shares of the grid.
 fn label_box() -> DataType {
     structure(vec![
-        filled("label", DataType::Utf8),
-        filled("lower", zyx(&DataType::Float64)),
-        filled("upper", zyx(&DataType::Float64)),
+        column("label", DataType::Utf8),
+        column("lower", zyx(&DataType::Float64)),
+        column("upper", zyx(&DataType::Float64)),
     ])
 }
 
 /// A question of the dataset's own.
 fn question() -> DataType {
     let mut fields = texts(&["question", "answer"]);
-    fields.push(filled("closed", DataType::Boolean));
+    fields.push(column("closed", DataType::Boolean));
     structure(fields)
 }
 
 /// A sentence of the description; `facts` is a JSON list of what it states.
 fn sentence() -> DataType {
     let mut fields = texts(&["level", "origin"]);
-    fields.push(as_json(filled("facts", DataType::Utf8)));
+    fields.push(as_json(column("facts", DataType::Utf8)));
     fields.extend(texts(&["text"]));
     structure(fields)
 }
@@ -114,30 +110,30 @@ pub(crate) fn schema() -> Arc<Schema> {
 
 fn make() -> Schema {
     let images = || list(DataType::Struct(image_fields()));
-    let ends = ["low", "high"].map(|end| filled(end, DataType::Float32));
+    let ends = ["low", "high"].map(|end| column(end, DataType::Float32));
     let mut fields = texts(&["id", "dataset", "subject", "split", "licence"]);
     fields.extend([
-        filled("size", zyx(&DataType::Int32)),
-        filled("native_size", zyx(&DataType::Int32)),
-        maybe("spacing_mm", zyx(&DataType::Float64)),
-        filled("window", structure(ends.to_vec())),
-        filled("peak", DataType::Float32),
-        filled(SLICES, images()),
-        maybe(LABELS, images()),
-        filled("annotated", list(DataType::Utf8)),
-        filled("boxes", list(label_box())),
-        filled("classes", classes()),
+        column("size", zyx(&DataType::Int32)),
+        column("native_size", zyx(&DataType::Int32)),
+        column("spacing_mm", zyx(&DataType::Float64)),
+        column("window", structure(ends.to_vec())),
+        column("peak", DataType::Float32),
+        column(SLICES, images()),
+        column(LABELS, images()),
+        column("annotated", list(DataType::Utf8)),
+        column("boxes", list(label_box())),
+        column("classes", classes()),
         // Headers differ in what they state; a struct would be mostly empty.
-        as_json(filled("acquisition", DataType::Utf8)),
-        filled(
+        as_json(column("acquisition", DataType::Utf8)),
+        column(
             "texts",
             list(structure(texts(&[
                 "kind", "text", "writer", "language", "origin",
             ]))),
         ),
-        filled("questions", list(question())),
-        filled("description", list(sentence())),
-        filled(SIGNATURE, DataType::Binary),
+        column("questions", list(question())),
+        column("description", list(sentence())),
+        column(SIGNATURE, DataType::Binary),
     ]);
     let features: Map<String, Value> = fields
         .iter()
@@ -181,7 +177,7 @@ pub(crate) fn properties() -> WriterProperties {
         .set_offset_index_disabled(true)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for column in [SLICES, LABELS] {
-        let path = ["list", "element", "bytes"];
+        let path = ["list", "item", "bytes"];
         let path = std::iter::once(column).chain(path).map(str::to_owned);
         let path = ColumnPath::new(path.collect());
         builder = builder
