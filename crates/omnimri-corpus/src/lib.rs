@@ -9,6 +9,7 @@
 //! - `describe`, `measured`: five-level descriptions with the origin of every sentence
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
+//! - `harmonise`: quality measures, grids and intensities that can be undone, sequence and plane, de-identification
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
@@ -19,6 +20,7 @@ pub mod describe;
 mod error;
 pub mod example;
 mod facts;
+pub mod harmonise;
 pub mod licence;
 pub mod listing;
 pub mod load;
