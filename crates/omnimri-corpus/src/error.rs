@@ -113,6 +113,12 @@ pub enum Error {
         /// The encoder's error.
         source: image::ImageError,
     },
+    /// A secret too short to keep pseudonyms from being guessed.
+    #[error("the key: expected a secret of at least 16 bytes, found {found}")]
+    WeakKey {
+        /// Its length in bytes.
+        found: usize,
+    },
     /// A file that could not be written.
     #[error(transparent)]
     Write(omnimri_image::Error),

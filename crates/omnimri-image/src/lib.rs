@@ -16,7 +16,7 @@
 pub mod dicom;
 pub mod error;
 pub mod geometry;
-mod guard;
+pub mod guard;
 pub mod info;
 pub mod kspace;
 mod memory;

@@ -57,8 +57,8 @@ impl Subject<'_> {
         out.put(text(tags::PATIENT_ID, VR::LO, &self.pseudonym));
         out.put(text(tags::PATIENT_IDENTITY_REMOVED, VR::CS, "YES"));
         let codes = self.options.codes();
-        let method = "DICOM PS3.15 2026c Annex E by omnimri; see De-identification Method Code Sequence";
-        out.put(text(tags::DEIDENTIFICATION_METHOD, VR::LO, &method[..64.min(method.len())]));
+        let method = "DICOM PS3.15 2026c Annex E; codes in (0012,0064)";
+        out.put(text(tags::DEIDENTIFICATION_METHOD, VR::LO, method));
         let items: Vec<InMemDicomObject> = codes
             .iter()
             .map(|(value, meaning)| {
