@@ -113,6 +113,14 @@ pub enum Error {
         /// The encoder's error.
         source: image::ImageError,
     },
+    /// A card that could not be written as JSON.
+    #[error("{}: cannot write as JSON: {source}", path.display())]
+    WriteJson {
+        /// The file to be written.
+        path: PathBuf,
+        /// The encoder's error.
+        source: serde_json::Error,
+    },
     /// A secret too short to keep pseudonyms from being guessed.
     #[error("the key: expected a secret of at least 16 bytes, found {found}")]
     WeakKey {
@@ -142,7 +150,7 @@ impl Error {
     pub fn is_invalid_input(&self) -> bool {
         !matches!(
             self,
-            Self::Io { .. } | Self::EncodeImage { .. } | Self::Write(_)
+            Self::Io { .. } | Self::EncodeImage { .. } | Self::WriteJson { .. } | Self::Write(_)
         )
     }
 

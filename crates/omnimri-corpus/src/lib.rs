@@ -10,10 +10,12 @@
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
 //! - `harmonise`: quality measures, grids and intensities that can be undone, sequence and plane, de-identification
+//! - `card`: what a corpus holds, to look at before training
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
 mod builtin;
+pub mod card;
 pub mod catalogue;
 pub mod check;
 pub mod describe;
