@@ -86,13 +86,9 @@ pub struct NearReport {
 impl NearReport {
     /// The second images of all pairs, as (dataset, id): leaving these out leaves one of every group of copies.
     pub fn removable(&self) -> BTreeSet<(&str, &str)> {
-        let second = |p: &NearPair| p.second.clone();
-        let named: BTreeSet<Owner> = self.pairs.iter().map(second).collect();
         self.pairs
             .iter()
-            .map(|p| &p.second)
-            .filter(|o| named.contains(o))
-            .map(|o| (o.dataset.as_str(), o.id.as_str()))
+            .map(|p| (p.second.dataset.as_str(), p.second.id.as_str()))
             .collect()
     }
 }
@@ -154,6 +150,38 @@ impl Signatures {
                 .filter_map(|z| Signature::of_slice(stack, z))
                 .collect(),
         )
+    }
+
+    /// The best correlation of a slice of one with a slice of the other, in any layout, if they are nearly the same.
+    pub fn near(&self, other: &Self) -> Option<f32> {
+        let pairs = self.0.iter().flat_map(|a| other.0.iter().map(move |b| (a, b)));
+        pairs
+            .flat_map(|(a, b)| Layout::all().map(|layout| (a, b, layout)))
+            .filter(|(a, b, layout)| (a.hash ^ layout.hash(b.hash)).count_ones() <= MOST_BITS)
+            .map(|(a, b, layout)| a.correlation(b, layout))
+            .filter(|c| *c >= LEAST_CORRELATION)
+            .max_by(f32::total_cmp)
+    }
+
+    /// Hash (little-endian) and thumbnail of every slice, for storing.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let one = |s: &Signature| {
+            let thumb = s.thumb.iter().map(|v| v.to_le_bytes()[0]);
+            s.hash.to_le_bytes().into_iter().chain(thumb).collect::<Vec<u8>>()
+        };
+        self.0.iter().flat_map(one).collect()
+    }
+
+    /// What [`Self::to_bytes`] wrote; `None` for bytes of another length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let slices = bytes.chunks(8 + SIDE * SIDE).map(|chunk| {
+            let (hash, thumb) = chunk.split_at_checked(8)?;
+            (thumb.len() == SIDE * SIDE).then(|| Signature {
+                hash: u64::from_le_bytes(hash.try_into().unwrap_or_default()),
+                thumb: thumb.iter().map(|b| i8::from_le_bytes([*b])).collect(),
+            })
+        });
+        slices.collect::<Option<Vec<_>>>().map(Self)
     }
 }
 
@@ -303,3 +331,6 @@ impl Owner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
