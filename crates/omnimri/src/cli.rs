@@ -276,20 +276,65 @@ pub enum CorpusCommand {
         name: String,
         /// The folder
         dir: PathBuf,
+        /// Percentage of items that may be missing, damaged or have unknown label values
+        #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+        allow_bad: f64,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
+    /// DICOM images without the people in them (PS3.15 basic profile); pixels are copied, not cleaned
+    #[command(
+        after_help = "Example:\n  omnimri corpus deidentify scans clean --key secret.bin --shift-dates\n\nWithout --key a random key is used: files of a later run will not fit those of this one.\nBurnt-in text and faces are looked for and named; they are never removed. Exit code 1 where a person should look."
+    )]
+    Deidentify(Deidentify),
     /// Counts of the catalogue, or of the datasets under a folder
-    #[command(after_help = "Examples:\n  omnimri corpus stats\n  omnimri corpus stats --data data")]
+    #[command(
+        after_help = "Examples:\n  omnimri corpus stats\n  omnimri corpus stats --data data\n  omnimri corpus stats --data data --out card"
+    )]
     Stats {
         /// Folder that holds the datasets
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Write the corpus card here: card.md, card.html with plots and samples, card.json
+        #[arg(long, value_name = "DIR", requires = "data")]
+        out: Option<PathBuf>,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `corpus deidentify`
+#[derive(Debug, Args)]
+pub struct Deidentify {
+    /// File or folder of DICOM images
+    pub input: PathBuf,
+    /// Folder to write into
+    pub output: PathBuf,
+    /// File with a secret of at least 16 bytes, so that later runs give the same names and UIDs
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Move each patient's dates back by a number of days of their own, in place of removing them
+    #[arg(long)]
+    pub shift_dates: bool,
+    /// Keep sex, age, size, weight and the like
+    #[arg(long)]
+    pub keep_characteristics: bool,
+    /// Keep technical words of series description, protocol and contrast agent
+    #[arg(long)]
+    pub keep_descriptors: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A percentage.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(v) if (0.0..=100.0).contains(&v) => Ok(v),
+        _ => Err("expected a number from 0 to 100".into()),
+    }
 }
 
 /// `train`

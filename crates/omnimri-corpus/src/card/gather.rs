@@ -106,7 +106,8 @@ pub struct Card {
 }
 
 impl Card {
-    pub(super) fn new(options: CardOptions) -> Self {
+    /// A card of nothing yet.
+    pub fn new(options: CardOptions) -> Self {
         Self {
             datasets: BTreeMap::new(),
             regions: BTreeMap::new(),
@@ -129,7 +130,7 @@ impl Card {
     }
 
     /// Counts one example and perhaps shows it.
-    pub(super) fn add(&mut self, e: &Example) {
+    pub fn add(&mut self, e: &Example) {
         let name = e.dataset.name();
         if !self.datasets.contains_key(name) {
             self.datasets.insert(name.to_owned(), facts_of(name));
@@ -297,9 +298,9 @@ fn texts(e: &Example) -> Vec<String> {
         .map(|q| format!("{} → {}", q.question, q.answer));
     let mut out: Vec<String> = own.chain(asked).map(|t| short(&t)).collect();
     if out.is_empty() {
-        let text = describe(e).text();
-        if !text.is_empty() {
-            out.push(short(&format!("composed: {text}")));
+        let composed = describe(e, 0).map(|d| d.text()).unwrap_or_default();
+        if !composed.is_empty() {
+            out.push(short(&format!("composed: {composed}")));
         }
     }
     out

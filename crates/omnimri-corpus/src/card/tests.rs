@@ -1,4 +1,4 @@
-use omnimri_findings::{Label, Region, Sequence, Term};
+use omnimri_findings::{Label, Region, Sequence};
 use omnimri_image::{Acquisition, Plane, Zyx};
 
 use super::*;
@@ -22,7 +22,7 @@ fn example(k: usize) -> Example {
         split: if k % 4 == 0 { Split::Val } else { Split::Train },
         image: Stack::from_voxels(&head(size, k as u64), size, spacing, None).unwrap(),
         labels: (k % 2 == 0).then_some(labels),
-        annotated: vec![Term::from(Label::Glioma)],
+        annotated: vec![Label::Glioma.into()],
         boxes: Vec::new(),
         classes: Classes {
             plane: Some(Plane::Axial),

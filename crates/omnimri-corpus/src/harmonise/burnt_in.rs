@@ -1,6 +1,6 @@
 //! Text burnt into an image: names, dates and scanner settings that a viewer wrote over the pixels.
 
-use omnimri_findings::components;
+use omnimri_findings::components::components;
 use omnimri_image::Zyx;
 use serde::{Deserialize, Serialize};
 

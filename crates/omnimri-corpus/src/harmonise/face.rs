@@ -71,15 +71,22 @@ pub fn face(stack: &Stack, orientation: Option<&str>) -> Face {
                 continue;
             };
             rays += 1;
-            let depth = |from: f64, to: f64| {
-                let at = |d: f64| ((d / mm.y).round() as usize).min(front);
-                (at(from)..=at(to)).map(move |d| voxels[size.offset(i, front - d, k)])
+            // Voxel of the ray at a depth in millimetres.
+            let at = |d: f64| {
+                let step = ((d / mm.y).round() as usize).min(front);
+                voxels[size.offset(i, front - step, k)]
             };
-            let brightest = |from, to| depth(from, to).fold(0.0, f32::max);
+            let depths = |from: f64, to: f64| {
+                let n = ((to - from) / mm.y).max(0.0) as usize;
+                (0..=n).map(move |step| from + step as f64 * mm.y)
+            };
+            let brightest = |from, to| depths(from, to).map(at).fold(0.0, f32::max);
             let skin = brightest(0.0, SKIN_MM);
-            let bone = depth(2.0, BONE_MM).enumerate().fold((0, 1.0f32), |b, (d, v)| if v < b.1 { (d, v) } else { b });
-            let behind = brightest(2.0 + bone.0 as f64 * mm.y, BEHIND_MM);
-            skinned += usize::from(bone.1 < BONE * skin.min(behind));
+            let bone = depths(mm.y, BONE_MM).min_by(|a, b| at(*a).total_cmp(&at(*b)));
+            let bone = bone.unwrap_or_default();
+            let behind = brightest(bone, BEHIND_MM);
+            let dark = at(bone) < BONE * skin.min(behind);
+            skinned += usize::from(dark);
         }
     }
     if rays > 0 && skinned as f64 >= LEAST_SHARE * rays as f64 {

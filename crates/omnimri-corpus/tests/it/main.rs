@@ -1,4 +1,5 @@
 //! Integration tests: miniatures of each layout, and the real sets where they are there.
 
+mod deidentify;
 mod miniatures;
 mod real;

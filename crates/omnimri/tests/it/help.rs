@@ -3,7 +3,7 @@
 use crate::support::omnimri;
 
 /// Every command, with its subcommands.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["demo"],
     &["read"],
     &["ask"],
@@ -12,6 +12,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["corpus", "list"],
     &["corpus", "show"],
     &["corpus", "check"],
+    &["corpus", "deidentify"],
     &["corpus", "stats"],
     &["train"],
     &["eval"],

@@ -244,7 +244,7 @@ fn collect(object: &InMemDicomObject, options: &DeidentifyOptions, out: &mut BTr
 /// Attributes whose text tells one patient, visit, place or device from another.
 const IDENTIFIERS: [Tag; 14] = [
     tags::PATIENT_ID,
-    tags::OTHER_PATIENT_I_DS,
+    Tag(0x0010, 0x1000), // Other patient IDs, retired
     tags::ACCESSION_NUMBER,
     tags::STUDY_ID,
     tags::INSTITUTION_NAME,
@@ -253,7 +253,7 @@ const IDENTIFIERS: [Tag; 14] = [
     tags::DEVICE_SERIAL_NUMBER,
     tags::PATIENT_ADDRESS,
     tags::PATIENT_TELEPHONE_NUMBERS,
-    tags::MEDICAL_RECORD_LOCATOR,
+    Tag(0x0010, 0x1090), // Medical record locator, retired
     tags::ADMISSION_ID,
     tags::REQUESTED_PROCEDURE_ID,
     tags::PERFORMED_PROCEDURE_STEP_ID,

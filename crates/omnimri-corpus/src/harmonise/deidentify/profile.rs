@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(of(tags::STUDY_DATE, VR::DA), Action::Empty);
         assert_eq!(of(tags::ACCESSION_NUMBER, VR::SH), Action::Empty);
         assert_eq!(of(tags::INSTITUTION_NAME, VR::LO), Action::Dummy);
-        assert_eq!(of(tags::OTHER_PATIENT_I_DS, VR::LO), Action::Remove);
+        assert_eq!(of(Tag(0x0010, 0x1000), VR::LO), Action::Remove);
         assert_eq!(of(tags::SOP_INSTANCE_UID, VR::UI), Action::Uid);
         assert_eq!(of(tags::SOP_CLASS_UID, VR::UI), Action::Keep);
         assert_eq!(of(tags::ECHO_TIME, VR::DS), Action::Keep);

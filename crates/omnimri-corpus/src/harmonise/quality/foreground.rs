@@ -101,7 +101,7 @@ fn threshold(values: &[f32]) -> Option<f32> {
 fn outside(slice: &[f32], size: Zyx<usize>, threshold: f32) -> Vec<bool> {
     let mut out = vec![false; slice.len()];
     let mut open = Vec::new();
-    let mut visit = |k: usize, out: &mut Vec<bool>, open: &mut Vec<usize>| {
+    let visit = |k: usize, out: &mut Vec<bool>, open: &mut Vec<usize>| {
         if !out[k] && slice[k] < threshold {
             out[k] = true;
             open.push(k);

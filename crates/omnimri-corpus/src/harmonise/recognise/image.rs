@@ -7,7 +7,8 @@
 //!   skulls do not show reliably, and an agent cannot be told from bright vessels.
 //! - [`plane`] works on slices with the skull; stripped brains and crops are mostly passed over.
 
-use omnimri_findings::{Sequence, components};
+use omnimri_findings::Sequence;
+use omnimri_findings::components::components;
 use omnimri_image::{Plane, Zyx};
 
 use crate::harmonise::quality::Foreground;
