@@ -23,6 +23,7 @@ mod error;
 pub mod example;
 mod facts;
 pub mod harmonise;
+mod json_table;
 pub mod licence;
 pub mod listing;
 pub mod load;

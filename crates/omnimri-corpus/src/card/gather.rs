@@ -269,12 +269,14 @@ fn facts_of(name: &str) -> DatasetCard {
     let block = entry
         .adapter
         .as_ref()
-        .and_then(|a| a.rows().subject_block.as_ref());
+        .and_then(|a| a.rows.subject_block.as_ref());
     let mut notes = entry.notes.clone();
     if let Some(block) = block {
         notes.push(format!(
-            "Subjects are not named: {} neighbouring rows stand in for one, and the number of subjects is that of blocks.",
-            block.size
+            "Subjects are not named: {} neighbouring rows stand in for one, and the number of subjects is that of blocks; \
+             {} rows on each side of a boundary between parts are left out of training.",
+            block.size,
+            block.guard
         ));
     }
     DatasetCard {

@@ -136,7 +136,7 @@ pub fn check_with(
     let mut report = CheckReport {
         dataset: entry.name.clone(),
         folder: dir.into(),
-        counts: counts(entry, &listed.items),
+        counts: counts(entry, &listed.items, listed.n_guarded),
         bad_rows: listed.rejected,
         missing: Vec::new(),
         damaged: Vec::new(),
@@ -215,7 +215,7 @@ pub fn check_with(
     Ok(report)
 }
 
-fn counts(entry: &CatalogueEntry, items: &[Item]) -> Vec<CountCheck> {
+fn counts(entry: &CatalogueEntry, items: &[Item], n_guarded: usize) -> Vec<CountCheck> {
     let of = |split| items.iter().filter(|i| i.split == split).count() as u64;
     let subjects: HashSet<&str> = items.iter().map(|i| i.subject.as_str()).collect();
     let questions: usize = items.iter().map(|i| i.questions.len()).sum();
@@ -243,6 +243,13 @@ fn counts(entry: &CatalogueEntry, items: &[Item]) -> Vec<CountCheck> {
             found: subjects.len() as u64,
         },
     ];
+    if n_guarded > 0 {
+        out.push(CountCheck {
+            what: "guard band",
+            expected: None,
+            found: n_guarded as u64,
+        });
+    }
     if questions > 0 || c.questions.is_some() {
         out.push(CountCheck {
             what: "questions",

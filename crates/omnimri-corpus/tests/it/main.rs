@@ -1,5 +1,7 @@
 //! Integration tests: miniatures of each layout, and the real sets where they are there.
 
 mod deidentify;
+mod layouts;
 mod miniatures;
+mod policies;
 mod real;
