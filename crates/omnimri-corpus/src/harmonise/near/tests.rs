@@ -9,6 +9,25 @@ fn stack(voxels: &[f32], size: Zyx<usize>) -> Stack {
     Stack::from_voxels(voxels, size, None, None).unwrap()
 }
 
+/// A head with a texture of its own, slowly changing from slice to slice.
+fn subject(size: Zyx<usize>, seed: u64) -> Vec<f32> {
+    let mut random = Random(seed ^ 0xABCD);
+    let mut between = |a: f32| a * (2.0 * random.unit() - 1.0);
+    let waves: Vec<[f32; 4]> = (0..8)
+        .map(|_| [between(14.0), between(14.0), between(1.5), between(3.1)])
+        .collect();
+    let mut out = head(size, seed);
+    for (k, v) in out.iter_mut().enumerate() {
+        let place = |at: usize, n: usize| 2.0 * at as f32 / n as f32 - 1.0;
+        let x = place(k % size.x, size.x);
+        let y = place(k / size.x % size.y, size.y);
+        let z = place(k / (size.x * size.y), size.z);
+        let sum: f32 = waves.iter().map(|[a, b, c, d]| (a * x + b * y + c * z + d).cos()).sum();
+        *v = (*v * (0.7 + 0.14 * sum)).clamp(0.0, 1.0);
+    }
+    out
+}
+
 fn owner(dataset: &str, id: &str, split: Split) -> Owner {
     Owner {
         dataset: dataset.into(),
@@ -61,7 +80,7 @@ fn copies(voxels: &[f32]) -> Vec<(&'static str, Stack)> {
 fn planted_copies_are_found_and_others_are_not() {
     let mut index = NearIndex::new(NearOptions::default());
     let subjects = 40;
-    let volumes: Vec<Vec<f32>> = (0..subjects).map(|k| head(SIZE, 1000 + k)).collect();
+    let volumes: Vec<Vec<f32>> = (0..subjects).map(|k| subject(SIZE, 1000 + k)).collect();
     for (k, voxels) in volumes.iter().enumerate() {
         let signatures = Signatures::of(&stack(voxels, SIZE), 5);
         index.add(owner("a", &format!("{k}"), Split::Train), signatures);
@@ -92,7 +111,7 @@ fn neighbouring_slices_of_one_subject_are_reported() {
     let size = Zyx::new(40, 97, 83);
     let mut index = NearIndex::new(NearOptions::default());
     for seed in [5, 6] {
-        let voxels = head(size, seed);
+        let voxels = subject(size, seed);
         let n = size.y * size.x;
         for z in 16..24 {
             let one = stack(&voxels[z * n..(z + 1) * n], Zyx::new(1, size.y, size.x));
