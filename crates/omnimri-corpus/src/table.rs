@@ -40,10 +40,12 @@ impl Table {
     }
 
     /// Parses the text of a table; `path` is for messages only.
+    #[cfg(test)]
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         Self::parse_with(path, text, ',')
     }
 
+    /// As [`Self::read`], from text.
     fn parse_with(path: &Path, text: &str, separator: char) -> Result<Self> {
         let text = text.trim_start_matches('\u{feff}');
         let mut records = records(text, separator).into_iter();

@@ -175,9 +175,10 @@ impl<'a> Parts<'a> {
     ) -> Result<Self> {
         let rows = &adapter.rows;
         let column = table.has(&rows.split);
-        let from_table = rows.table.is_some();
-        let usual = (!from_table).then_some(USUAL_VAL_PERCENT);
-        let percent = rows.val_percent.or(usual.filter(|_| !column));
+        let official = rows.table.is_some() || !rows.split_files.is_empty();
+        let percent = rows
+            .val_percent
+            .or((!official).then_some(USUAL_VAL_PERCENT));
         if !column && rows.split_files.is_empty() && percent.is_none() {
             table.require([rows.split.as_str()])?;
         }

@@ -109,7 +109,7 @@ fn cell(adapter: &Adapter, column: &str, k: usize) -> String {
     if let Some(questions) = &adapter.questions {
         let closed = questions.closed.as_ref().filter(|c| c.column == column);
         if column == questions.question {
-            return format!("Is this, \"as it seems\", image {subject}?");
+            return format!("Is this, \"as it seems\", image {subject}, as row {k} asks?");
         } else if column == questions.answer {
             return "Yes".to_owned();
         } else if let Some(closed) = closed {

@@ -132,11 +132,6 @@ impl Adapter {
         self.mask.iter().chain(&self.masks)
     }
 
-    /// True where every image is 2D without a trusted voxel size.
-    pub const fn is_flat(&self) -> bool {
-        matches!(self.kind, AdapterKind::ImageFolderCsv)
-    }
-
     /// The images of a row; one without a name for an adapter of one image a row.
     pub(crate) fn series(&self) -> Vec<Series> {
         if !self.series.is_empty() {

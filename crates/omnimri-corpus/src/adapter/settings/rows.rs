@@ -48,7 +48,7 @@ pub struct Rows {
     pub split_files: Vec<SplitFile>,
     /// Percentage of subjects, 0 to 100, that a hash of their names puts into val where no official part is known.
     ///
-    /// Absent: 10 for a list, `bids` or `decathlon`; a table must then have the column of `split` or `split_files`.
+    /// Absent: 10 for a list, `bids` or `decathlon` without `split_files`; a table must have the column of `split` or `split_files`.
     pub val_percent: Option<u64>,
     /// Only rows of this part are offered; both if absent.
     pub only: Option<Split>,
