@@ -127,7 +127,11 @@ fn hash(small: &[f32]) -> u64 {
             .map(|row| row.iter().enumerate().map(|(x, v)| v * wave(u, x)).sum())
             .collect();
         for v in 0..LOW {
-            let sum: f32 = columns.iter().enumerate().map(|(y, c)| c * wave(v, y)).sum();
+            let sum: f32 = columns
+                .iter()
+                .enumerate()
+                .map(|(y, c)| c * wave(v, y))
+                .sum();
             if (u, v) != (0, 0) && sum > 0.0 {
                 bits |= 1u64 << (v * LOW + u);
             }

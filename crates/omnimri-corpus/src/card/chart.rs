@@ -85,7 +85,12 @@ pub(super) fn bars(title: &str, mut bars: Vec<Bar>) -> String {
         .unwrap_or(0) as f64
         * 6.4
         + 10.0;
-    let most = bars.iter().map(|b| b.first + b.second).max().unwrap_or(0).max(1) as f64;
+    let most = bars
+        .iter()
+        .map(|b| b.first + b.second)
+        .max()
+        .unwrap_or(0)
+        .max(1) as f64;
     let room = WIDTH - name_width - 56.0;
     let mut out = open(height, title);
     for (k, bar) in bars.iter().enumerate() {
@@ -140,9 +145,17 @@ pub(super) fn histogram(title: &str, values: &[f32], log: bool) -> Option<String
     scaled.sort_by(f64::total_cmp);
     let last = scaled.len() - 1;
     let at = |share: f64| scaled[(last as f64 * share).round() as usize];
-    let (mut low, mut high) = if log { (at(0.0), at(1.0)) } else { (at(0.005), at(0.995)) };
+    let (mut low, mut high) = if log {
+        (at(0.0), at(1.0))
+    } else {
+        (at(0.005), at(0.995))
+    };
     if high - low < 1e-9 * low.abs().max(1e-6) {
-        let half = if log { 0.5 } else { 0.5f64.min(low.abs() * 0.2).max(1e-3) };
+        let half = if log {
+            0.5
+        } else {
+            0.5f64.min(low.abs() * 0.2).max(1e-3)
+        };
         (low, high) = (low - half, high + half);
     }
     let mut counts = [0usize; BINS];

@@ -10,8 +10,8 @@ use super::sheet::{colour, picture};
 use crate::catalogue::find;
 use crate::describe::describe;
 use crate::example::{Example, Split};
-use crate::harmonise::recognise::{Source, recognise};
 use crate::harmonise::Quality;
+use crate::harmonise::recognise::{Source, recognise};
 use crate::listing::name_of;
 
 /// Characters of a sample's text that are shown.
@@ -157,9 +157,18 @@ impl Card {
             }
         }
         let known = recognise(e, &e.id);
-        count(&mut self.sequences, known.sequence.map(|r| (r.value.name(), r.source)));
-        count(&mut self.planes, known.plane.map(|r| (r.value.name(), r.source)));
-        count(&mut self.regions, e.classes.region.map(|r| (r.name(), Source::Dataset)));
+        count(
+            &mut self.sequences,
+            known.sequence.map(|r| (r.value.name(), r.source)),
+        );
+        count(
+            &mut self.planes,
+            known.plane.map(|r| (r.value.name(), r.source)),
+        );
+        count(
+            &mut self.regions,
+            e.classes.region.map(|r| (r.name(), Source::Dataset)),
+        );
         self.measure(e);
         self.show(e);
     }
@@ -180,11 +189,20 @@ impl Card {
             keep("distance of slices", (n.z > 1).then_some(mm.z as f32));
         }
         for text in &e.texts {
-            keep("characters of a text", Some(text.text.chars().count() as f32));
+            keep(
+                "characters of a text",
+                Some(text.text.chars().count() as f32),
+            );
         }
         for q in &e.questions {
-            keep("characters of a question", Some(q.question.chars().count() as f32));
-            keep("characters of an answer", Some(q.answer.chars().count() as f32));
+            keep(
+                "characters of a question",
+                Some(q.question.chars().count() as f32),
+            );
+            keep(
+                "characters of an answer",
+                Some(q.answer.chars().count() as f32),
+            );
         }
         let q = Quality::of(&e.image);
         keep("noise", q.noise);
@@ -291,8 +309,17 @@ fn facts_of(name: &str) -> DatasetCard {
 
 /// Texts to show: the dataset's own, else the description that is composed for training.
 fn texts(e: &Example) -> Vec<String> {
-    let short = |text: &str| super::chart::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), SHOWN_TEXT);
-    let own = e.texts.iter().take(1).map(|t| format!("{}: {}", t.kind.name(), t.text));
+    let short = |text: &str| {
+        super::chart::cut(
+            &text.split_whitespace().collect::<Vec<_>>().join(" "),
+            SHOWN_TEXT,
+        )
+    };
+    let own = e
+        .texts
+        .iter()
+        .take(1)
+        .map(|t| format!("{}: {}", t.kind.name(), t.text));
     let asked = e
         .questions
         .iter()

@@ -14,8 +14,16 @@ pub(super) fn markdown(card: &Card, plots: &[Plot]) -> String {
     out.push_str("| dataset | examples | train | val | subjects | slices | outlined | texts | questions | licence | admits |\n");
     out.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |\n");
     for (name, d) in &card.datasets {
-        let subjects = if d.subjects_named { grouped(d.subjects) } else { format!("{} blocks", grouped(d.subjects)) };
-        let read = if d.licence_read || d.licence.is_empty() { "" } else { " (terms not read at the source)" };
+        let subjects = if d.subjects_named {
+            grouped(d.subjects)
+        } else {
+            format!("{} blocks", grouped(d.subjects))
+        };
+        let read = if d.licence_read || d.licence.is_empty() {
+            ""
+        } else {
+            " (terms not read at the source)"
+        };
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} | {subjects} | {} | {} | {} | {} | {}{read} | {} |",
@@ -34,8 +42,16 @@ pub(super) fn markdown(card: &Card, plots: &[Plot]) -> String {
     for section in [HOLDS, GRIDS, QUALITY] {
         let _ = writeln!(out, "\n## {section}\n");
         for plot in plots.iter().filter(|p| p.section == section) {
-            let note = if plot.note.is_empty() { String::new() } else { format!(" ({})", plot.note) };
-            let _ = writeln!(out, "**{}**{note}\n\n![{}](plots/{}.svg)\n", plot.title, plot.title, plot.name);
+            let note = if plot.note.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", plot.note)
+            };
+            let _ = writeln!(
+                out,
+                "**{}**{note}\n\n![{}](plots/{}.svg)\n",
+                plot.title, plot.title, plot.name
+            );
         }
         if section == QUALITY {
             out.push_str(&quality_table(card));
@@ -57,8 +73,14 @@ pub(super) fn markdown(card: &Card, plots: &[Plot]) -> String {
             s.id.replace('`', "'"),
             s.split,
             cell(&s.facts.join(", ")),
-            if labels.is_empty() { String::new() } else { format!("; outlined: {}", labels.join(", ")) },
-            s.texts.iter().fold(String::new(), |t, text| format!("{t}\n  - {}", cell(text)))
+            if labels.is_empty() {
+                String::new()
+            } else {
+                format!("; outlined: {}", labels.join(", "))
+            },
+            s.texts
+                .iter()
+                .fold(String::new(), |t, text| format!("{t}\n  - {}", cell(text)))
         );
     }
     out
@@ -82,12 +104,18 @@ pub(super) fn summary(card: &Card) -> String {
 
 /// Percentiles of the quality measures.
 fn quality_table(card: &Card) -> String {
-    let mut out = String::from("| measure | volumes | 5 % | median | 95 % |\n| --- | ---: | ---: | ---: | ---: |\n");
+    let mut out = String::from(
+        "| measure | volumes | 5 % | median | 95 % |\n| --- | ---: | ---: | ---: | ---: |\n",
+    );
     for (name, values) in &card.values {
         let at = percentiles(values, &[5.0, 50.0, 95.0]);
         if let [low, middle, high] = at[..] {
             let [low, middle, high] = [low, middle, high].map(|v| short(f64::from(v)));
-            let _ = writeln!(out, "| {name} | {} | {low} | {middle} | {high} |", grouped(values.len()));
+            let _ = writeln!(
+                out,
+                "| {name} | {} | {low} | {middle} | {high} |",
+                grouped(values.len())
+            );
         }
     }
     out

@@ -24,22 +24,100 @@ pub(super) const QUALITY: &str = "Quality";
 /// Histograms: measure, section, file, logarithmic, note.
 const HISTOGRAMS: [(&str, &str, &str, bool, &str); 17] = [
     ("in-plane voxel size", GRIDS, "voxel_in_plane", false, "mm"),
-    ("distance of slices", GRIDS, "voxel_through_plane", false, "mm"),
+    (
+        "distance of slices",
+        GRIDS,
+        "voxel_through_plane",
+        false,
+        "mm",
+    ),
     ("rows", GRIDS, "rows", false, "pixels of the file"),
     ("slices", GRIDS, "slices", true, "slices of a volume"),
-    ("characters of a text", GRIDS, "text_length", true, "logarithmic"),
-    ("characters of a question", GRIDS, "question_length", true, "logarithmic"),
-    ("characters of an answer", GRIDS, "answer_length", true, "logarithmic"),
-    ("signal-to-noise ratio", QUALITY, "snr", true, "logarithmic; higher is better"),
-    ("noise", QUALITY, "noise", false, "share of the window; inside the object"),
-    ("ghost-to-signal ratio", QUALITY, "ghost", false, "worst axis; 0 is none"),
-    ("sharpness", QUALITY, "sharpness", false, "steepest tenth of gradients; blur lowers it"),
-    ("entropy focus", QUALITY, "entropy_focus", false, "blur and ghosts raise it"),
+    (
+        "characters of a text",
+        GRIDS,
+        "text_length",
+        true,
+        "logarithmic",
+    ),
+    (
+        "characters of a question",
+        GRIDS,
+        "question_length",
+        true,
+        "logarithmic",
+    ),
+    (
+        "characters of an answer",
+        GRIDS,
+        "answer_length",
+        true,
+        "logarithmic",
+    ),
+    (
+        "signal-to-noise ratio",
+        QUALITY,
+        "snr",
+        true,
+        "logarithmic; higher is better",
+    ),
+    (
+        "noise",
+        QUALITY,
+        "noise",
+        false,
+        "share of the window; inside the object",
+    ),
+    (
+        "ghost-to-signal ratio",
+        QUALITY,
+        "ghost",
+        false,
+        "worst axis; 0 is none",
+    ),
+    (
+        "sharpness",
+        QUALITY,
+        "sharpness",
+        false,
+        "steepest tenth of gradients; blur lowers it",
+    ),
+    (
+        "entropy focus",
+        QUALITY,
+        "entropy_focus",
+        false,
+        "blur and ghosts raise it",
+    ),
     ("bias field", QUALITY, "bias", false, "0.1 is about 10 %"),
-    ("share of object", QUALITY, "object_share", false, "the rest is air"),
-    ("cut off by the border", QUALITY, "cut_off", false, "worst axis; 0 is whole"),
-    ("share of empty slices", QUALITY, "empty_slices", false, "of a volume"),
-    ("anisotropy", QUALITY, "anisotropy", false, "largest over smallest voxel side"),
+    (
+        "share of object",
+        QUALITY,
+        "object_share",
+        false,
+        "the rest is air",
+    ),
+    (
+        "cut off by the border",
+        QUALITY,
+        "cut_off",
+        false,
+        "worst axis; 0 is whole",
+    ),
+    (
+        "share of empty slices",
+        QUALITY,
+        "empty_slices",
+        false,
+        "of a volume",
+    ),
+    (
+        "anisotropy",
+        QUALITY,
+        "anisotropy",
+        false,
+        "largest over smallest voxel side",
+    ),
 ];
 
 /// All plots of a card that have something to show.
@@ -62,13 +140,37 @@ pub(super) fn plots(card: &Card) -> Vec<Plot> {
         first: d.train,
         second: d.val,
     });
-    add("datasets", "Examples by dataset", "second colour: validation", datasets.collect());
-    add("anatomies", "Parts of the body", "examples", tagged(&card.regions));
-    add("sequences", "Sequences", "second colour: told by a rule on the image", tagged(&card.sequences));
-    add("planes", "Planes", "second colour: told by a rule on the image", tagged(&card.planes));
+    add(
+        "datasets",
+        "Examples by dataset",
+        "second colour: validation",
+        datasets.collect(),
+    );
+    add(
+        "anatomies",
+        "Parts of the body",
+        "examples",
+        tagged(&card.regions),
+    );
+    add(
+        "sequences",
+        "Sequences",
+        "second colour: told by a rule on the image",
+        tagged(&card.sequences),
+    );
+    add(
+        "planes",
+        "Planes",
+        "second colour: told by a rule on the image",
+        tagged(&card.planes),
+    );
     let mut admits: BTreeMap<&str, usize> = BTreeMap::new();
     for d in card.datasets.values() {
-        let name = if d.admits.is_empty() { "not in the catalogue" } else { &d.admits };
+        let name = if d.admits.is_empty() {
+            "not in the catalogue"
+        } else {
+            &d.admits
+        };
         *admits.entry(name).or_default() += d.examples;
     }
     let admits = admits.into_iter().map(|(name, n)| Bar {
@@ -76,7 +178,12 @@ pub(super) fn plots(card: &Card) -> Vec<Plot> {
         first: n,
         second: 0,
     });
-    add("licences", "Widest use that the licences admit", "examples", sorted(admits.collect()));
+    add(
+        "licences",
+        "Widest use that the licences admit",
+        "examples",
+        sorted(admits.collect()),
+    );
     let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
     for d in card.datasets.values() {
         for (name, (there, _)) in &d.labels {
@@ -88,7 +195,12 @@ pub(super) fn plots(card: &Card) -> Vec<Plot> {
         first: n,
         second: 0,
     });
-    add("labels", "Outlined", "examples where it is there", sorted(labels.collect()));
+    add(
+        "labels",
+        "Outlined",
+        "examples where it is there",
+        sorted(labels.collect()),
+    );
     for (measure, section, name, log, note) in HISTOGRAMS {
         let values = card.values.get(measure).map_or(&[][..], Vec::as_slice);
         if let Some(svg) = histogram(measure, values, log) {

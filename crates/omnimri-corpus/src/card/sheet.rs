@@ -24,8 +24,10 @@ const COLOURS: [[u8; 3]; 7] = [
 
 /// Colour of a term.
 pub(super) fn colour(term: Term) -> [u8; 3] {
-    term.label()
-        .map_or_else(|| COLOURS[usize::from(term.value()) % COLOURS.len()], |l| l.rgb())
+    term.label().map_or_else(
+        || COLOURS[usize::from(term.value()) % COLOURS.len()],
+        |l| l.rgb(),
+    )
 }
 
 /// The slice to show: the one with the most labelled pixels, the middle one if none has any.
@@ -38,7 +40,8 @@ pub(super) fn shown_slice(example: &Example) -> usize {
             .get(z * n..(z + 1) * n)
             .map_or(0, |s| s.iter().filter(|v| **v > 0).count())
     };
-    let best = (0..example.image.size.z).max_by_key(|&z| (count(z), usize::MAX - z.abs_diff(middle)));
+    let best =
+        (0..example.image.size.z).max_by_key(|&z| (count(z), usize::MAX - z.abs_diff(middle)));
     best.filter(|&z| count(z) > 0).unwrap_or(middle)
 }
 
@@ -62,7 +65,10 @@ pub(super) fn picture(example: &Example, side: usize) -> Option<(String, Vec<Ter
     if !(step.is_finite() && step > 0.0) {
         return None;
     }
-    let (top, left) = ((side as f64 - tall / step) / 2.0, (side as f64 - wide / step) / 2.0);
+    let (top, left) = (
+        (side as f64 - tall / step) / 2.0,
+        (side as f64 - wide / step) / 2.0,
+    );
     // Place in the slice of a picture's pixel; `None` beside it.
     let place = |px: usize, py: usize| -> Option<(f64, f64)> {
         let y = (py as f64 + 0.5 - top) * step / mm.y;
@@ -70,9 +76,9 @@ pub(super) fn picture(example: &Example, side: usize) -> Option<(String, Vec<Ter
         ((0.0..size.y as f64).contains(&y) && (0.0..size.x as f64).contains(&x)).then_some((x, y))
     };
     let label_at = |px: usize, py: usize| -> u8 {
-        labels.zip(place(px, py)).map_or(0, |(l, (x, y))| {
-            l[y as usize * size.x + x as usize]
-        })
+        labels
+            .zip(place(px, py))
+            .map_or(0, |(l, (x, y))| l[y as usize * size.x + x as usize])
     };
     let mut terms = BTreeSet::new();
     let mut picture = RgbImage::new(side as u32, side as u32);
@@ -93,7 +99,11 @@ pub(super) fn picture(example: &Example, side: usize) -> Option<(String, Vec<Ter
                     label_at(px, (py + 1).min(side - 1)),
                 ];
                 // The outline covers, the inside tints: the tissue below stays to be judged.
-                let share = if around.iter().any(|a| *a != label) { 1.0 } else { 0.22 };
+                let share = if around.iter().any(|a| *a != label) {
+                    1.0
+                } else {
+                    0.22
+                };
                 let colour = colour(term);
                 for c in 0..3 {
                     let mixed = f32::from(rgb[c]) * (1.0 - share) + f32::from(colour[c]) * share;
@@ -105,13 +115,19 @@ pub(super) fn picture(example: &Example, side: usize) -> Option<(String, Vec<Ter
     }
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png).ok()?;
-    let url = format!("data:image/png;base64,{}", STANDARD.encode(bytes.into_inner()));
+    let url = format!(
+        "data:image/png;base64,{}",
+        STANDARD.encode(bytes.into_inner())
+    );
     Some((url, terms.into_iter().collect()))
 }
 
 /// Linear between the four nearest pixels.
 fn sample(slice: &[u8], size: Zyx<usize>, x: f64, y: f64) -> u8 {
-    let (x, y) = (x.clamp(0.0, size.x as f64 - 1.0), y.clamp(0.0, size.y as f64 - 1.0));
+    let (x, y) = (
+        x.clamp(0.0, size.x as f64 - 1.0),
+        y.clamp(0.0, size.y as f64 - 1.0),
+    );
     let (i, j) = (x as usize, y as usize);
     let (i1, j1) = ((i + 1).min(size.x - 1), (j + 1).min(size.y - 1));
     let (u, v) = (x - i as f64, y - j as f64);

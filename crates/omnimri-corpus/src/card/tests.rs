@@ -17,7 +17,11 @@ fn example(k: usize) -> Example {
     let spacing = Some(Zyx::new(5.0, 0.9, 0.9));
     Example {
         id: format!("case {k} <script>"),
-        dataset: DatasetId::new(if k % 3 == 0 { "brain_tumor_t1ce" } else { "made & up" }),
+        dataset: DatasetId::new(if k % 3 == 0 {
+            "brain_tumor_t1ce"
+        } else {
+            "made & up"
+        }),
         subject: format!("s{}", k / 2),
         split: if k % 4 == 0 { Split::Val } else { Split::Train },
         image: Stack::from_voxels(&head(size, k as u64), size, spacing, None).unwrap(),
@@ -49,7 +53,13 @@ fn example(k: usize) -> Example {
 #[test]
 fn counts_are_those_of_the_examples() {
     let examples: Vec<Example> = (0..30).map(example).collect();
-    let card = card(&examples, CardOptions { samples: 4, side: 40 });
+    let card = card(
+        &examples,
+        CardOptions {
+            samples: 4,
+            side: 40,
+        },
+    );
     assert_eq!(card.n_examples(), 30);
     let d = &card.datasets["brain_tumor_t1ce"];
     assert_eq!((d.examples, d.val, d.outlined), (10, 3, 5));
@@ -66,20 +76,32 @@ fn counts_are_those_of_the_examples() {
 #[test]
 fn the_sheet_does_not_depend_on_the_order() {
     let mut examples: Vec<Example> = (0..30).map(example).collect();
-    let options = CardOptions { samples: 3, side: 40 };
+    let options = CardOptions {
+        samples: 3,
+        side: 40,
+    };
     let one = card(&examples, options).samples;
     examples.reverse();
     let other = card(examples, options).samples;
     assert_eq!(one, other);
-    assert!(one.iter().any(|s| s.labels.iter().any(|(name, _)| name == "glioma")));
-    assert!(card(std::iter::empty::<Example>(), options).samples.is_empty());
+    assert!(
+        one.iter()
+            .any(|s| s.labels.iter().any(|(name, _)| name == "glioma"))
+    );
+    assert!(
+        card(std::iter::empty::<Example>(), options)
+            .samples
+            .is_empty()
+    );
 }
 
 #[test]
 fn both_forms_are_written_and_nothing_in_them_runs_or_loads() {
     let dir = tempfile::tempdir().unwrap();
     let examples = (0..12).map(example);
-    card(examples, CardOptions::default()).write(dir.path()).unwrap();
+    card(examples, CardOptions::default())
+        .write(dir.path())
+        .unwrap();
     let html = std::fs::read_to_string(dir.path().join("card.html")).unwrap();
     assert!(html.contains("data:image/png;base64,") && html.contains("made &amp; up"));
     assert!(!html.contains("<script") && !html.contains("<b>markup"));
@@ -93,6 +115,7 @@ fn both_forms_are_written_and_nothing_in_them_runs_or_loads() {
     }
     assert!(markdown.contains("A report \\| with \\<b\\>markup"));
     let json: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(dir.path().join("card.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join("card.json")).unwrap())
+            .unwrap();
     assert_eq!(json["datasets"]["brain_tumor_t1ce"]["examples"], 4);
 }

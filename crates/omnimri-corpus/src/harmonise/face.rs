@@ -59,7 +59,8 @@ pub fn face(stack: &Stack, orientation: Option<&str>) -> Face {
     };
     let long = |range: [usize; 2], mm: f64| (range[1] - range[0] + 1) as f64 * mm;
     let inside = |v: f64, range: [f64; 2]| (range[0]..=range[1]).contains(&v);
-    if !inside(long(x, mm.x), WIDE_MM) || !inside(long(y, mm.y), DEEP_MM) || long(z, mm.z) < HIGH_MM {
+    if !inside(long(x, mm.x), WIDE_MM) || !inside(long(y, mm.y), DEEP_MM) || long(z, mm.z) < HIGH_MM
+    {
         return Face::NotSeen;
     }
     let quarter = (x[1] - x[0]) / 4;
@@ -163,10 +164,7 @@ mod tests {
     const SIZE: Zyx<usize> = Zyx::new(20, 110, 90);
 
     fn of(voxels: &[f32], code: Option<&str>, mm: Option<Zyx<f64>>) -> Face {
-        face(
-            &Stack::from_voxels(voxels, SIZE, mm, None).unwrap(),
-            code,
-        )
+        face(&Stack::from_voxels(voxels, SIZE, mm, None).unwrap(), code)
     }
 
     /// 220 mm wide, 230 mm deep and 140 mm high with air: a head of about 140 x 170 mm.

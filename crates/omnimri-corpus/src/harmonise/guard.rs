@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn only_training_rows_near_a_boundary_go() {
         // Blocks of ten: 0-9 train, 10-19 val, 20-39 train; a second group without val. Order does not matter.
-        let mut rows: Vec<_> = (0..40).map(|n| row("a", n, (10..20).contains(&n))).collect();
+        let mut rows: Vec<_> = (0..40)
+            .map(|n| row("a", n, (10..20).contains(&n)))
+            .collect();
         rows.extend((0..40).map(|n| row("b", n, false)));
         rows.reverse();
         let out = guard_bands(&rows, 3);

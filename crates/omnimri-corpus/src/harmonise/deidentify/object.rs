@@ -20,13 +20,109 @@ const LEAST_TEXT: usize = 4;
 
 /// Words that may stay in a description: they name planes, contrasts, techniques and parts, never people or places.
 const WORDS: &[&str] = &[
-    "2d", "3d", "adc", "angio", "ax", "axial", "bold", "brain", "bravo", "breast", "c", "cardiac", "ce", "cervical",
-    "cine", "contrast", "cor", "coronal", "cube", "dark", "diffusion", "dixon", "dti", "dwi", "dynamic", "epi", "ffe",
-    "fgre", "field", "fiesta", "fl", "flair", "flash", "fluid", "fov", "fs", "fse", "gad", "gd", "gradient", "gre", "haste",
-    "head", "heart", "in", "iso", "ir", "knee", "liver", "lumbar", "map", "mp2rage", "mpr", "mprage", "mra", "mr", "opp",
-    "out", "pd", "pelvis", "perf", "perfusion", "phase", "post", "pre", "prostate", "propeller", "reg", "sag", "sagittal",
-    "se", "short", "space", "spair", "spgr", "spin", "spine", "ssfp", "star", "stir", "swi", "t1", "t1w", "t2", "t2w",
-    "tfe", "tfl", "thoracic", "tirm", "tof", "tra", "trufi", "tse", "vibe", "water", "fat", "weighted", "with", "without",
+    "2d",
+    "3d",
+    "adc",
+    "angio",
+    "ax",
+    "axial",
+    "bold",
+    "brain",
+    "bravo",
+    "breast",
+    "c",
+    "cardiac",
+    "ce",
+    "cervical",
+    "cine",
+    "contrast",
+    "cor",
+    "coronal",
+    "cube",
+    "dark",
+    "diffusion",
+    "dixon",
+    "dti",
+    "dwi",
+    "dynamic",
+    "epi",
+    "ffe",
+    "fgre",
+    "field",
+    "fiesta",
+    "fl",
+    "flair",
+    "flash",
+    "fluid",
+    "fov",
+    "fs",
+    "fse",
+    "gad",
+    "gd",
+    "gradient",
+    "gre",
+    "haste",
+    "head",
+    "heart",
+    "in",
+    "iso",
+    "ir",
+    "knee",
+    "liver",
+    "lumbar",
+    "map",
+    "mp2rage",
+    "mpr",
+    "mprage",
+    "mra",
+    "mr",
+    "opp",
+    "out",
+    "pd",
+    "pelvis",
+    "perf",
+    "perfusion",
+    "phase",
+    "post",
+    "pre",
+    "prostate",
+    "propeller",
+    "reg",
+    "sag",
+    "sagittal",
+    "se",
+    "short",
+    "space",
+    "spair",
+    "spgr",
+    "spin",
+    "spine",
+    "ssfp",
+    "star",
+    "stir",
+    "swi",
+    "t1",
+    "t1w",
+    "t2",
+    "t2w",
+    "t1ce",
+    "t1post",
+    "t1pre",
+    "t2flair",
+    "tfe",
+    "tfl",
+    "thoracic",
+    "tirm",
+    "tof",
+    "tra",
+    "trufi",
+    "tse",
+    "vibe",
+    "water",
+    "fat",
+    "weighted",
+    "with",
+    "without",
 ];
 
 /// What a data set's texts are replaced by.
@@ -78,7 +174,11 @@ impl Subject<'_> {
             Dates::Remove => "REMOVED",
             Dates::Shift => "MODIFIED",
         };
-        out.put(text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, VR::CS, dates));
+        out.put(text(
+            tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
+            VR::CS,
+            dates,
+        ));
         let mut residues = BTreeSet::new();
         blank(&mut out, &secrets, &mut residues);
         Cleaned {
@@ -139,8 +239,14 @@ impl Subject<'_> {
             }
             Action::Words => {
                 let text = texts(&element)?.join(" ");
-                let words: Vec<_> = words(&text).filter(|w| WORDS.contains(&w.as_str())).collect();
-                Some(DataElement::new(tag, vr, PrimitiveValue::from(words.join(" "))))
+                let words: Vec<_> = words(&text)
+                    .filter(|w| WORDS.contains(&w.as_str()))
+                    .collect();
+                Some(DataElement::new(
+                    tag,
+                    vr,
+                    PrimitiveValue::from(words.join(" ")),
+                ))
             }
         }
     }
@@ -172,7 +278,9 @@ fn dummy(vr: VR) -> PrimitiveValue {
         VR::TM => "000000".into(),
         VR::AS => "000Y".into(),
         VR::DS | VR::IS => "0".into(),
-        VR::CS | VR::SH | VR::LO | VR::PN | VR::LT | VR::ST | VR::UT | VR::UC | VR::AE => "REMOVED".into(),
+        VR::CS | VR::SH | VR::LO | VR::PN | VR::LT | VR::ST | VR::UT | VR::UC | VR::AE => {
+            "REMOVED".into()
+        }
         VR::UI => "2.25.0".into(),
         VR::US => PrimitiveValue::from(0u16),
         VR::SS => PrimitiveValue::from(0i16),
@@ -222,9 +330,8 @@ fn collect(object: &InMemDicomObject, options: &DeidentifyOptions, out: &mut BTr
             continue;
         }
         // Descriptions are everyday words: only names, numbers, identifiers and dates are looked for.
-        let identifies = vr == VR::PN
-            || matches!(vr, VR::DA | VR::DT | VR::UI)
-            || IDENTIFIERS.contains(&tag);
+        let identifies =
+            vr == VR::PN || matches!(vr, VR::DA | VR::DT | VR::UI) || IDENTIFIERS.contains(&tag);
         if !identifies || action(tag, vr, true, options) == Action::Keep {
             continue;
         }

@@ -129,9 +129,15 @@ mod tests {
         let lines = TABLE.lines().filter(|l| !l.starts_with('#'));
         for line in lines.clone() {
             let mut words = line.split_whitespace();
-            assert!(u32::from_str_radix(words.next().unwrap(), 16).is_ok(), "{line}");
+            assert!(
+                u32::from_str_radix(words.next().unwrap(), 16).is_ok(),
+                "{line}"
+            );
             let parts: Vec<_> = words.next().unwrap().split('/').collect();
-            assert!(parts.iter().all(|p| ["D", "Z", "X", "U", "U*"].contains(p)), "{line}");
+            assert!(
+                parts.iter().all(|p| ["D", "Z", "X", "U", "U*"].contains(p)),
+                "{line}"
+            );
         }
         assert_eq!(lines.count(), 652);
         let of = |tag, vr| action(tag, vr, true, &DeidentifyOptions::default());

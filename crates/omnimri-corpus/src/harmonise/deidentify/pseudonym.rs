@@ -143,8 +143,13 @@ mod tests {
     fn the_code_is_that_of_the_standard() {
         // HMAC-SHA-256 with a key of 32 bytes 0x01 over "uid\nabc", from Python's hmac.
         let code = Key([1; 32]).code("uid", "abc");
-        let hex = code.iter().fold(String::new(), |t, b| format!("{t}{b:02x}"));
-        assert_eq!(hex, "cd276d58d819e3e171e8aee1d6f2e979c49426022eb2daa9cef0f13c743721d8");
+        let hex = code
+            .iter()
+            .fold(String::new(), |t, b| format!("{t}{b:02x}"));
+        assert_eq!(
+            hex,
+            "cd276d58d819e3e171e8aee1d6f2e979c49426022eb2daa9cef0f13c743721d8"
+        );
     }
 
     #[test]

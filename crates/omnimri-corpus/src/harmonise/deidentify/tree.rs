@@ -140,10 +140,13 @@ fn one(
     let syntax = file.meta().transfer_syntax().to_owned();
     let object = file.into_inner();
     if object.get(tags::PIXEL_DATA).is_none() {
-        return Err(left("no image: its text is its content and cannot be cleaned by rule".into()));
+        return Err(left(
+            "no image: its text is its content and cannot be cleaned by rule".into(),
+        ));
     }
     let text = |tag| said(&object, tag);
-    let (Some(class), Some(instance)) = (text(tags::SOP_CLASS_UID), text(tags::SOP_INSTANCE_UID)) else {
+    let (Some(class), Some(instance)) = (text(tags::SOP_CLASS_UID), text(tags::SOP_INSTANCE_UID))
+    else {
         return Err(left("an object without SOP class or instance UID".into()));
     };
     // Two patients without an identifier must not become one: their study tells them apart.
@@ -232,7 +235,9 @@ fn files_below(input: &Path) -> Result<Vec<PathBuf>> {
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder, "list"))? {
             let entry = entry.map_err(Error::io(&folder, "list"))?;
-            let kind = entry.file_type().map_err(Error::io(entry.path(), "look at"))?;
+            let kind = entry
+                .file_type()
+                .map_err(Error::io(entry.path(), "look at"))?;
             if kind.is_dir() {
                 open.push(entry.path());
             } else if kind.is_file() {
@@ -274,7 +279,10 @@ impl fmt::Display for DeidentifyReport {
             writeln!(f, "  left out: {}: {}", r.path.display(), r.reason)?;
         }
         for (tag, n) in &self.residues {
-            writeln!(f, "  {tag} repeated an identifier and was emptied in {n} files")?;
+            writeln!(
+                f,
+                "  {tag} repeated an identifier and was emptied in {n} files"
+            )?;
         }
         for s in &self.series {
             let name = s.folder.display();
@@ -289,7 +297,11 @@ impl fmt::Display for DeidentifyReport {
             }
         }
         for folder in &self.unseen {
-            writeln!(f, "  pixels could not be decoded, nobody looked: {}", folder.display())?;
+            writeln!(
+                f,
+                "  pixels could not be decoded, nobody looked: {}",
+                folder.display()
+            )?;
         }
         Ok(())
     }

@@ -140,7 +140,8 @@ impl Signatures {
         let last = (0..stack.size.z)
             .rfind(|&z| holds(z))
             .unwrap_or(stack.size.z.saturating_sub(1));
-        let at = |share: f64| (first as f64 + share * (last - first.min(last)) as f64).round() as usize;
+        let at =
+            |share: f64| (first as f64 + share * (last - first.min(last)) as f64).round() as usize;
         let wanted: BTreeSet<usize> = match n {
             0 => BTreeSet::new(),
             1 => [at(0.5)].into(),
@@ -158,7 +159,10 @@ impl Signatures {
 
     /// The best correlation of a slice of one with a slice of the other, in any layout, if they are nearly the same.
     pub fn near(&self, other: &Self) -> Option<f32> {
-        let pairs = self.0.iter().flat_map(|a| other.0.iter().map(move |b| (a, b)));
+        let pairs = self
+            .0
+            .iter()
+            .flat_map(|a| other.0.iter().map(move |b| (a, b)));
         pairs
             .flat_map(|(a, b)| Layout::all().map(|layout| (a, b, layout)))
             .filter(|(a, b, layout)| (a.hash ^ layout.hash(b.hash)).count_ones() <= MOST_BITS)
@@ -171,7 +175,11 @@ impl Signatures {
     pub fn to_bytes(&self) -> Vec<u8> {
         let one = |s: &Signature| {
             let thumb = s.thumb.iter().map(|v| v.to_le_bytes()[0]);
-            s.hash.to_le_bytes().into_iter().chain(thumb).collect::<Vec<u8>>()
+            s.hash
+                .to_le_bytes()
+                .into_iter()
+                .chain(thumb)
+                .collect::<Vec<u8>>()
         };
         self.0.iter().flat_map(one).collect()
     }

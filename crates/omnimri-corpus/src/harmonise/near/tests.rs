@@ -22,7 +22,10 @@ fn subject(size: Zyx<usize>, seed: u64) -> Vec<f32> {
         let x = place(k % size.x, size.x);
         let y = place(k / size.x % size.y, size.y);
         let z = place(k / (size.x * size.y), size.z);
-        let sum: f32 = waves.iter().map(|[a, b, c, d]| (a * x + b * y + c * z + d).cos()).sum();
+        let sum: f32 = waves
+            .iter()
+            .map(|[a, b, c, d]| (a * x + b * y + c * z + d).cos())
+            .sum();
         *v = (*v * (0.7 + 0.14 * sum)).clamp(0.0, 1.0);
     }
     out
@@ -37,7 +40,12 @@ fn owner(dataset: &str, id: &str, split: Split) -> Owner {
     }
 }
 
-fn remapped(voxels: &[f32], size: Zyx<usize>, to: Zyx<usize>, from: impl Fn(usize, usize) -> (usize, usize)) -> Stack {
+fn remapped(
+    voxels: &[f32],
+    size: Zyx<usize>,
+    to: Zyx<usize>,
+    from: impl Fn(usize, usize) -> (usize, usize),
+) -> Stack {
     let n = size.y * size.x;
     let out: Vec<f32> = (0..to.count())
         .map(|k| {
@@ -65,13 +73,42 @@ fn copies(voxels: &[f32]) -> Vec<(&'static str, Stack)> {
         .collect();
     vec![
         ("same", stack(voxels, SIZE)),
-        ("rescaled", remapped(voxels, SIZE, larger, |x, y| (x * SIZE.x / larger.x, y * SIZE.y / larger.y))),
-        ("re-windowed", stack(&voxels.iter().map(|v| (1.25 * v - 0.1).clamp(0.0, 0.9)).collect::<Vec<_>>(), SIZE)),
-        ("darker", stack(&voxels.iter().map(|v| 3.0 * v.powf(1.15)).collect::<Vec<_>>(), SIZE)),
+        (
+            "rescaled",
+            remapped(voxels, SIZE, larger, |x, y| {
+                (x * SIZE.x / larger.x, y * SIZE.y / larger.y)
+            }),
+        ),
+        (
+            "re-windowed",
+            stack(
+                &voxels
+                    .iter()
+                    .map(|v| (1.25 * v - 0.1).clamp(0.0, 0.9))
+                    .collect::<Vec<_>>(),
+                SIZE,
+            ),
+        ),
+        (
+            "darker",
+            stack(
+                &voxels
+                    .iter()
+                    .map(|v| 3.0 * v.powf(1.15))
+                    .collect::<Vec<_>>(),
+                SIZE,
+            ),
+        ),
         ("noisy", stack(&noise, SIZE)),
         ("compressed", stack(&blocky, SIZE)),
-        ("mirrored", remapped(voxels, SIZE, SIZE, |x, y| (SIZE.x - 1 - x, y))),
-        ("upside down", remapped(voxels, SIZE, SIZE, |x, y| (x, SIZE.y - 1 - y))),
+        (
+            "mirrored",
+            remapped(voxels, SIZE, SIZE, |x, y| (SIZE.x - 1 - x, y)),
+        ),
+        (
+            "upside down",
+            remapped(voxels, SIZE, SIZE, |x, y| (x, SIZE.y - 1 - y)),
+        ),
         ("transposed", remapped(voxels, SIZE, turned, |x, y| (y, x))),
     ]
 }
@@ -99,10 +136,23 @@ fn planted_copies_are_found_and_others_are_not() {
     assert_eq!(report.by_datasets["a and b"], planted.len());
     assert_eq!(report.removable().len(), planted.len());
     // Forty subjects among themselves: none is another's copy.
-    assert!(index.pairs(|a, b| a.dataset == "a" && b.dataset == "a").pairs.is_empty());
+    assert!(
+        index
+            .pairs(|a, b| a.dataset == "a" && b.dataset == "a")
+            .pairs
+            .is_empty()
+    );
     let direct = Signatures::of(&planted[6].1, 5);
-    assert!(direct.near(&Signatures::of(&stack(&volumes[7], SIZE), 5)).is_some());
-    assert!(direct.near(&Signatures::of(&stack(&volumes[8], SIZE), 5)).is_none());
+    assert!(
+        direct
+            .near(&Signatures::of(&stack(&volumes[7], SIZE), 5))
+            .is_some()
+    );
+    assert!(
+        direct
+            .near(&Signatures::of(&stack(&volumes[8], SIZE), 5))
+            .is_none()
+    );
 }
 
 #[test]
@@ -116,14 +166,26 @@ fn neighbouring_slices_of_one_subject_are_reported() {
         for z in 16..24 {
             let one = stack(&voxels[z * n..(z + 1) * n], Zyx::new(1, size.y, size.x));
             let split = if z % 2 == 0 { Split::Train } else { Split::Val };
-            index.add(owner("d", &format!("{seed}-{z}"), split), Signatures::of(&one, 5));
+            index.add(
+                owner("d", &format!("{seed}-{z}"), split),
+                Signatures::of(&one, 5),
+            );
         }
     }
     let report = index.pairs(|a, b| a.split != b.split);
     let subject = |o: &Owner| o.id.split('-').next().unwrap().to_owned();
-    assert!(report.pairs.iter().all(|p| subject(&p.first) == subject(&p.second)));
+    assert!(
+        report
+            .pairs
+            .iter()
+            .all(|p| subject(&p.first) == subject(&p.second))
+    );
     for seed in ["5", "6"] {
-        let n = report.pairs.iter().filter(|p| subject(&p.first) == seed).count();
+        let n = report
+            .pairs
+            .iter()
+            .filter(|p| subject(&p.first) == seed)
+            .count();
         assert!(n >= 7, "{seed}: {n}");
     }
 }
@@ -139,9 +201,15 @@ fn memory_is_bounded_and_what_is_left_out_is_counted() {
         let signatures = Signatures::of(&stack(&head(SIZE, k), SIZE), 2);
         index.add(owner("a", &k.to_string(), Split::Train), signatures);
     }
-    index.add(owner("a", "flat", Split::Train), Signatures::of(&stack(&[1.0; 8], Zyx::new(2, 2, 2)), 2));
+    index.add(
+        owner("a", "flat", Split::Train),
+        Signatures::of(&stack(&[1.0; 8], Zyx::new(2, 2, 2)), 2),
+    );
     let report = index.pairs(|_, _| true);
-    assert_eq!((report.n_compared, report.n_not_compared, report.n_blank), (3, 2, 1));
+    assert_eq!(
+        (report.n_compared, report.n_not_compared, report.n_blank),
+        (3, 2, 1)
+    );
 }
 
 #[test]

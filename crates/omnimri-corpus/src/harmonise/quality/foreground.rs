@@ -77,7 +77,11 @@ fn threshold(values: &[f32]) -> Option<f32> {
         histogram[((v * BINS as f32) as usize).min(BINS - 1)] += 1.0;
     }
     let total = values.len() as f64;
-    let sum: f64 = histogram.iter().enumerate().map(|(k, n)| k as f64 * n).sum();
+    let sum: f64 = histogram
+        .iter()
+        .enumerate()
+        .map(|(k, n)| k as f64 * n)
+        .sum();
     let (mut below, mut sum_below) = (0.0, 0.0);
     let mut best: Option<(f64, f64, f64)> = None;
     for (k, n) in histogram.iter().enumerate() {

@@ -87,22 +87,14 @@ pub struct Quality {
 impl Quality {
     /// Quality of a stack.
     pub fn of(stack: &Stack) -> Self {
-        let voxels: Vec<f32> = stack
-            .voxels
-            .iter()
-            .map(|&v| f32::from(v) / 255.0)
-            .collect();
+        let voxels: Vec<f32> = stack.voxels.iter().map(|&v| f32::from(v) / 255.0).collect();
         Self::measure(&voxels, stack.size, stack.spacing_mm).unwrap_or_default()
     }
 
     /// Quality of intensities `[z][y][x]` in units of the window (outside 0 to 1 they are cut).
     ///
     /// `None` if the length does not fit `size`, there is nothing, or a value is not finite.
-    pub fn measure(
-        voxels: &[f32],
-        size: Zyx<usize>,
-        spacing_mm: Option<Zyx<f64>>,
-    ) -> Option<Self> {
+    pub fn measure(voxels: &[f32], size: Zyx<usize>, spacing_mm: Option<Zyx<f64>>) -> Option<Self> {
         let n = size.y.checked_mul(size.x)?.checked_mul(size.z)?;
         if n == 0 || n != voxels.len() || !voxels.iter().all(|v| v.is_finite()) {
             return None;

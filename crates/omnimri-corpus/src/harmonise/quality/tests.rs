@@ -35,9 +35,15 @@ fn noise_is_measured_in_object_and_air() {
         near(q.air_noise.unwrap(), sigma, 0.1, "air noise");
         near(q.snr.unwrap(), 0.6 / sigma, 0.2, "snr");
     }
-    rises(&all.iter().map(|q| q.noise.unwrap()).collect::<Vec<_>>(), "noise");
+    rises(
+        &all.iter().map(|q| q.noise.unwrap()).collect::<Vec<_>>(),
+        "noise",
+    );
     let without = of(&clean());
-    assert_eq!(without.air_noise, None, "air that is exactly 0 tells nothing");
+    assert_eq!(
+        without.air_noise, None,
+        "air that is exactly 0 tells nothing"
+    );
     assert!(without.noise.unwrap() < 0.004);
 }
 
@@ -99,7 +105,12 @@ fn blur_lowers_sharpness_and_ghosts_raise_entropy() {
         of(&v).entropy_focus.unwrap()
     };
     assert!(one.abs() < 1e-6, "{one}");
-    near(of(&vec![0.5; SIZE.count()]).entropy_focus.unwrap(), 1.0, 1e-4, "flat");
+    near(
+        of(&vec![0.5; SIZE.count()]).entropy_focus.unwrap(),
+        1.0,
+        1e-4,
+        "flat",
+    );
 }
 
 #[test]

@@ -46,7 +46,12 @@ fn name_words(path: &str) -> &str {
 /// other way round where that frees a weighting (`3dflair`, `t1post`).
 fn words(text: &str) -> Vec<String> {
     let mut text = text.to_lowercase();
-    for (from, to) in [("t2*", " t2star "), ("+c", " gd "), ("c+", " gd "), ("dark-fluid", " flair ")] {
+    for (from, to) in [
+        ("t2*", " t2star "),
+        ("+c", " gd "),
+        ("c+", " gd "),
+        ("dark-fluid", " flair "),
+    ] {
         text = text.replace(from, to);
     }
     let mut out = Vec::new();
@@ -58,7 +63,11 @@ fn words(text: &str) -> Vec<String> {
         match word.get(..2) {
             Some(weighting @ ("t1" | "t2" | "pd")) if word.len() > 2 => {
                 let rest = &word[2..];
-                if WEIGHTED.contains(&rest) || POST.contains(&rest) || PRE.contains(&rest) || SPLIT.contains(&rest) {
+                if WEIGHTED.contains(&rest)
+                    || POST.contains(&rest)
+                    || PRE.contains(&rest)
+                    || SPLIT.contains(&rest)
+                {
                     out.push(weighting.to_owned());
                     out.push(rest.to_owned());
                 } else {
@@ -74,11 +83,35 @@ fn words(text: &str) -> Vec<String> {
 
 const WEIGHTED: &[&str] = &["w", "wi", "weighted"];
 /// After a contrast agent.
-const POST: &[&str] = &["post", "postcontrast", "gd", "gad", "gado", "gadolinium", "ce", "c", "km", "contrast", "enhanced"];
+const POST: &[&str] = &[
+    "post",
+    "postcontrast",
+    "gd",
+    "gad",
+    "gado",
+    "gadolinium",
+    "ce",
+    "c",
+    "km",
+    "contrast",
+    "enhanced",
+];
 /// Before one.
-const PRE: &[&str] = &["pre", "precontrast", "native", "n", "without", "non", "noncontrast", "plain"];
+const PRE: &[&str] = &[
+    "pre",
+    "precontrast",
+    "native",
+    "n",
+    "without",
+    "non",
+    "noncontrast",
+    "plain",
+];
 /// What else follows a weighting without a space.
-const SPLIT: &[&str] = &["flair", "f", "star", "map", "fs", "fatsat", "tse", "fse", "se", "mprage", "mpr", "reg", "prereg", "tra", "ax", "sag", "cor", "spir", "spair", "space", "tirm"];
+const SPLIT: &[&str] = &[
+    "flair", "f", "star", "map", "fs", "fatsat", "tse", "fse", "se", "mprage", "mpr", "reg",
+    "prereg", "tra", "ax", "sag", "cor", "spir", "spair", "space", "tirm",
+];
 const FAT_SAT: &[&str] = &["fs", "fatsat", "spir", "spair", "chess"];
 
 /// The contrast that a text names; `None` if it names none or several. `agent` says that a contrast agent was given.
@@ -88,7 +121,18 @@ pub fn sequence_of_words(text: &str, agent: bool) -> Option<Sequence> {
     // Techniques that settle the contrast whatever else is named.
     let settled: [(&[&str], Sequence); 20] = [
         (&["adc", "dadc"], Sequence::Adc),
-        (&["dwi", "diff", "diffusion", "dti", "trace", "b1000", "tracew"], Sequence::Dwi),
+        (
+            &[
+                "dwi",
+                "diff",
+                "diffusion",
+                "dti",
+                "trace",
+                "b1000",
+                "tracew",
+            ],
+            Sequence::Dwi,
+        ),
         (&["flair"], Sequence::Flair),
         (&["stir"], Sequence::Stir),
         (&["swi", "swan"], Sequence::Swi),
@@ -100,12 +144,18 @@ pub fn sequence_of_words(text: &str, agent: bool) -> Option<Sequence> {
         (&["dce"], Sequence::Dce),
         (&["lge", "psir"], Sequence::Lge),
         (&["cine"], Sequence::Cine),
-        (&["trufi", "truefisp", "fiesta", "bffe", "ssfp", "bssfp"], Sequence::Bssfp),
+        (
+            &["trufi", "truefisp", "fiesta", "bffe", "ssfp", "bssfp"],
+            Sequence::Bssfp,
+        ),
         (&["dess"], Sequence::Dess),
         (&["dixon", "mdixon", "ideal"], Sequence::WaterFat),
         (&["mp2rage", "unit1"], Sequence::Mp2rage),
         (&["inphase"], Sequence::InPhase),
-        (&["outphase", "oppphase", "outofphase"], Sequence::OutOfPhase),
+        (
+            &["outphase", "oppphase", "outofphase"],
+            Sequence::OutOfPhase,
+        ),
         (&["t1map", "molli", "shmolli"], Sequence::T1Map),
     ];
     let mut found: Vec<Sequence> = settled
@@ -194,7 +244,10 @@ pub fn sequence_of_timing(a: &Acquisition) -> Option<Sequence> {
 pub fn plane_of_words(text: &str) -> Option<Plane> {
     let words = words(text);
     let names: [(&[&str], Plane); 3] = [
-        (&["ax", "axial", "tra", "transversal", "transverse"], Plane::Axial),
+        (
+            &["ax", "axial", "tra", "transversal", "transverse"],
+            Plane::Axial,
+        ),
         (&["cor", "coronal"], Plane::Coronal),
         (&["sag", "sagittal"], Plane::Sagittal),
     ];
@@ -256,7 +309,10 @@ mod tests {
             ..Acquisition::default()
         };
         for (a, expected) in [
-            (timed(9000.0, 127.8, Some(2250.0), 90.0), Some(Sequence::Flair)),
+            (
+                timed(9000.0, 127.8, Some(2250.0), 90.0),
+                Some(Sequence::Flair),
+            ),
             (timed(4003.0, 88.3, None, 90.0), Some(Sequence::T2)),
             (timed(650.0, 10.0, None, 75.0), Some(Sequence::T1)),
             (timed(2500.0, 15.0, None, 90.0), Some(Sequence::Pd)),

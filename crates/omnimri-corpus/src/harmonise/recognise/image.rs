@@ -39,15 +39,25 @@ fn vote<T: PartialEq + Copy>(stack: &Stack, ask: fn(&[f32], Zyx<usize>) -> Optio
     let n = SLICES.min(stack.size.z);
     let answers: Vec<Option<T>> = (0..n)
         .map(|k| {
-            let share = if n > 1 { 0.35 + 0.3 * k as f64 / (n - 1) as f64 } else { 0.5 };
+            let share = if n > 1 {
+                0.35 + 0.3 * k as f64 / (n - 1) as f64
+            } else {
+                0.5
+            };
             let z = ((stack.size.z - 1) as f64 * share).round() as usize;
-            let slice: Vec<f32> = stack.slice(z).iter().map(|&v| f32::from(v) / 255.0).collect();
+            let slice: Vec<f32> = stack
+                .slice(z)
+                .iter()
+                .map(|&v| f32::from(v) / 255.0)
+                .collect();
             ask(&slice, size)
         })
         .collect();
-    let first = answers.iter().flatten().copied().find(|a| {
-        5 * answers.iter().filter(|b| **b == Some(*a)).count() >= 3 * n
-    })?;
+    let first = answers
+        .iter()
+        .flatten()
+        .copied()
+        .find(|a| 5 * answers.iter().filter(|b| **b == Some(*a)).count() >= 3 * n)?;
     Some(first)
 }
 
@@ -101,11 +111,21 @@ fn depth(inside: &[bool], size: Zyx<usize>) -> Vec<f32> {
         .flat_map(|y| (1..=size.x).map(move |x| y * wide + x))
         .collect();
     for &k in &at {
-        let near = [d[k - 1] + 3, d[k - wide] + 3, d[k - wide - 1] + 4, d[k - wide + 1] + 4];
+        let near = [
+            d[k - 1] + 3,
+            d[k - wide] + 3,
+            d[k - wide - 1] + 4,
+            d[k - wide + 1] + 4,
+        ];
         d[k] = near.into_iter().fold(d[k], u32::min);
     }
     for &k in at.iter().rev() {
-        let near = [d[k + 1] + 3, d[k + wide] + 3, d[k + wide + 1] + 4, d[k + wide - 1] + 4];
+        let near = [
+            d[k + 1] + 3,
+            d[k + wide] + 3,
+            d[k + wide + 1] + 4,
+            d[k + wide - 1] + 4,
+        ];
         d[k] = near.into_iter().fold(d[k], u32::min);
     }
     at.into_iter().map(|k| d[k] as f32 / 3.0).collect()
@@ -134,7 +154,9 @@ fn slice_plane(slice: &[f32], size: Zyx<usize>) -> Option<Plane> {
         Some((first, counts.iter().rposition(|n| *n > 0)?))
     };
     let ((y0, y1), (x0, x1)) = (range(&rows)?, range(&columns)?);
-    let share = |n: usize, counts: &[usize]| n as f32 / counts.iter().copied().max().unwrap_or(1).max(1) as f32;
+    let share = |n: usize, counts: &[usize]| {
+        n as f32 / counts.iter().copied().max().unwrap_or(1).max(1) as f32
+    };
     let symmetry = symmetry(&image, &head, (y0, y1), (x0, x1));
     let bottom = share(rows[SIDE - 1], &rows);
     let side = share(columns[0].max(columns[SIDE - 1]), &columns);
@@ -179,9 +201,15 @@ fn symmetry(
             }
         }
         let spread = ((aa - a * a / n) * (bb - b * b / n)).sqrt();
-        if spread > 0.0 { (ab - a * b / n) / spread } else { 0.0 }
+        if spread > 0.0 {
+            (ab - a * b / n) / spread
+        } else {
+            0.0
+        }
     };
-    (middle - 8..=middle + 8).map(correlation).fold(-1.0, f64::max) as f32
+    (middle - 8..=middle + 8)
+        .map(correlation)
+        .fold(-1.0, f64::max) as f32
 }
 
 #[cfg(test)]
@@ -237,7 +265,13 @@ mod tests {
         let nose: Vec<f32> = oval(0.35, 0.0)
             .iter()
             .enumerate()
-            .map(|(k, v)| if k % SIZE.x > SIZE.x / 2 && k / SIZE.x > SIZE.y / 2 { v * 0.3 } else { *v })
+            .map(|(k, v)| {
+                if k % SIZE.x > SIZE.x / 2 && k / SIZE.x > SIZE.y / 2 {
+                    v * 0.3
+                } else {
+                    *v
+                }
+            })
             .collect();
         assert_eq!(plane(&stack(&nose)), Some(Plane::Sagittal));
         assert_eq!(plane(&stack(&vec![0.4; SIZE.count()])), None);

@@ -69,10 +69,8 @@ pub struct Known {
 ///
 /// The image is asked only of heads: the rules were not measured on anything else.
 pub fn recognise(example: &Example, file_name: &str) -> Known {
-    let head = matches!(
-        example.classes.region,
-        Some(Region::Brain | Region::Head)
-    ) && example.classes.modality_mr != Some(false);
+    let head = matches!(example.classes.region, Some(Region::Brain | Region::Head))
+        && example.classes.modality_mr != Some(false);
     let (classes, acquisition) = (&example.classes, &example.acquisition);
     let stated = |value| Recognised::new(value, Source::Dataset);
     let sequence = classes
