@@ -17,15 +17,19 @@ fn example(k: usize) -> Example {
     let spacing = Some(Zyx::new(5.0, 0.9, 0.9));
     Example {
         id: format!("case {k} <script>"),
-        dataset: DatasetId::new(if k % 3 == 0 {
+        dataset: DatasetId::new(if k.is_multiple_of(3) {
             "brain_tumor_t1ce"
         } else {
             "made & up"
         }),
         subject: format!("s{}", k / 2),
-        split: if k % 4 == 0 { Split::Val } else { Split::Train },
+        split: if k.is_multiple_of(4) {
+            Split::Val
+        } else {
+            Split::Train
+        },
         image: Stack::from_voxels(&head(size, k as u64), size, spacing, None).unwrap(),
-        labels: (k % 2 == 0).then_some(labels),
+        labels: k.is_multiple_of(2).then_some(labels),
         annotated: vec![Label::Glioma.into()],
         boxes: Vec::new(),
         classes: Classes {

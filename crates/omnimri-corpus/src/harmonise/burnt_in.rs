@@ -44,6 +44,10 @@ struct Spot {
 impl BurntIn {
     /// Looks at up to five slices, the first and the last among them.
     ///
+    /// Measured with a prototype of the same rule on published sets: found in all of 82 head images from a teaching file, all
+    /// of which carry text; in 13 of 245 slices from mixed sources, all of which do; in none of 250 tumour, 158 heart, 142
+    /// spine and 96 stripped brain slices.
+    ///
     /// A line of text is a row of bright spots on dark ground near the border, alike in height, on one line and close
     /// together. Text over bright tissue, vertical text and glyphs lower than four pixels are not found.
     pub fn of(stack: &Stack) -> Self {

@@ -72,7 +72,8 @@ pub fn run(args: &Corpus) -> anyhow::Result<ExitCode> {
 fn deidentify(args: &Deidentify) -> anyhow::Result<ExitCode> {
     let key = match &args.key {
         Some(path) => {
-            let secret = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            let secret =
+                std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
             Key::from_secret(&secret)?
         }
         None => Key::random()?,

@@ -79,7 +79,7 @@ pub fn deidentify_tree(
                 path: path.clone(),
                 reason,
             })),
-            Err(Failure::Stop(error)) => Err(error),
+            Err(Failure::Stop(error)) => Err(*error),
         })
         .collect::<Result<_>>()?;
     let mut report = DeidentifyReport::default();
@@ -120,7 +120,7 @@ enum Failure {
     /// This file cannot be handled.
     Left(String),
     /// Nothing can be written.
-    Stop(Error),
+    Stop(Box<Error>),
 }
 
 fn one(
@@ -171,14 +171,15 @@ fn one(
         .map_err(|e| left(causes(&e)))?;
     let folder = Path::new(&subject.pseudonym).join(key.uid(&series));
     let place = output.join(&folder);
-    std::fs::create_dir_all(&place).map_err(|e| Failure::Stop(Error::io(&place, "create")(e)))?;
+    std::fs::create_dir_all(&place)
+        .map_err(|e| Failure::Stop(Box::new(Error::io(&place, "create")(e))))?;
     let file = object.with_exact_meta(meta);
     let mut written = Vec::new();
     guarded(|| file.write_all(&mut written))
         .map_err(left)?
         .map_err(|e| left(causes(&e)))?;
     write_beside(&place.join(format!("{sop}.dcm")), |w| w.write_all(&written))
-        .map_err(|e| Failure::Stop(Error::Write(e)))?;
+        .map_err(|e| Failure::Stop(Box::new(Error::Write(e))))?;
     Ok(Done {
         subject: subject.pseudonym,
         folder,

@@ -1,11 +1,16 @@
 //! Sequence and plane of a head from the image alone, where that is reliable.
 //!
-//! Measured on slices with known labels (training parts; numbers of slices, each asked alone):
+//! Measured on slices with known labels (training parts), each asked alone:
 //!
-//! - [`sequence`] tells T2-weighted images or nothing. It was tried for T1, FLAIR and proton density too: with fluid dark
-//!   in both, T1 and FLAIR differ by the order of grey and white matter, which slices with lesions, bias field and stripped
-//!   skulls do not show reliably, and an agent cannot be told from bright vessels.
-//! - [`plane`] works on slices with the skull; stripped brains and crops are mostly passed over.
+//! - [`sequence`] tells T2-weighted images or nothing. Skull-stripped brains in four contrasts, 94 slices each: 57 of the
+//!   T2-weighted ones are told, none of the others; of 1,859 contrast-enhanced T1-weighted slices with tumours 2 are told
+//!   wrongly. T1, FLAIR and proton density were tried and left out: with fluid dark in both, T1 and FLAIR differ by the
+//!   order of grey and white matter, which slices with lesions, bias field and stripped skulls do not show reliably, and an
+//!   agent cannot be told from bright vessels.
+//! - [`plane`], on 1,859 tumour slices (rows: truth; columns: axial, coronal, sagittal, not told): axial 396, 6, 14, 204;
+//!   coronal 21, 261, 4, 350; sagittal 0, 2, 455, 146. So about 96 of 100 answers are right, and four in ten slices get
+//!   none. Of 376 stripped axial slices 224 are told rightly and 5 wrongly. Heart slices are called sagittal: the rules are
+//!   for heads alone.
 
 use omnimri_findings::Sequence;
 use omnimri_findings::components::components;
