@@ -83,8 +83,8 @@ pub(super) fn bars(title: &str, mut bars: Vec<Bar>) -> String {
         .map(|b| b.name.chars().count().min(26))
         .max()
         .unwrap_or(0) as f64
-        * 6.4
-        + 10.0;
+        * 7.2
+        + 12.0;
     let most = bars
         .iter()
         .map(|b| b.first + b.second)
@@ -132,7 +132,7 @@ pub(super) fn bars(title: &str, mut bars: Vec<Bar>) -> String {
 pub(super) fn histogram(title: &str, values: &[f32], log: bool) -> Option<String> {
     const BINS: usize = 22;
     const HIGH: f64 = 132.0;
-    const LEFT: f64 = 34.0;
+    const LEFT: f64 = 46.0;
     let scale = |v: f64| if log { v.max(1e-6).ln() } else { v };
     let mut scaled: Vec<f64> = values
         .iter()

@@ -38,7 +38,7 @@ pub struct CardOptions {
 impl Default for CardOptions {
     fn default() -> Self {
         Self {
-            samples: 8,
+            samples: 10,
             side: 208,
         }
     }

@@ -175,9 +175,9 @@ fn one(
         .map_err(|e| Failure::Stop(Box::new(Error::io(&place, "create")(e))))?;
     let file = object.with_exact_meta(meta);
     let mut written = Vec::new();
-    guarded(|| file.write_all(&mut written))
+    guarded(|| file.write_all(&mut written).map_err(|e| causes(&e)))
         .map_err(left)?
-        .map_err(|e| left(causes(&e)))?;
+        .map_err(left)?;
     write_beside(&place.join(format!("{sop}.dcm")), |w| w.write_all(&written))
         .map_err(|e| Failure::Stop(Box::new(Error::Write(e))))?;
     Ok(Done {
