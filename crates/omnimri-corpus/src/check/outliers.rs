@@ -39,20 +39,22 @@ pub struct QualityOutlier {
     pub usual: f32,
 }
 
-/// A measure's name, its value, and the sign of its bad side.
-type Measure = (&'static str, fn(&Quality) -> Option<f32>, f32);
+/// A measure's name, its value, the sign of its bad side, and the least deviation that counts as one: sets that are nearly
+/// all alike (no ghost, nothing cut off) would otherwise make outliers of small differences.
+type Measure = (&'static str, fn(&Quality) -> Option<f32>, f32, f32);
 
 const MEASURES: [Measure; 7] = [
-    ("noise", |q| q.noise, 1.0),
-    ("ghost-to-signal ratio", |q| q.ghost.worst(), 1.0),
-    ("sharpness", |q| q.sharpness, -1.0),
-    ("bias field", |q| q.bias, 1.0),
-    ("share of object", |q| Some(q.object_share), -1.0),
-    ("cut off by the border", |q| q.cut_off.worst(), 1.0),
+    ("noise", |q| q.noise, 1.0, 0.003),
+    ("ghost-to-signal ratio", |q| q.ghost.worst(), 1.0, 0.01),
+    ("sharpness", |q| q.sharpness, -1.0, 0.03),
+    ("bias field", |q| q.bias, 1.0, 0.03),
+    ("share of object", |q| Some(q.object_share), -1.0, 0.02),
+    ("cut off by the border", |q| q.cut_off.worst(), 1.0, 0.12),
     (
         "share of empty slices",
         |q| (q.n_slices > 1).then(|| q.n_empty_slices as f32 / q.n_slices as f32),
         1.0,
+        0.05,
     ),
 ];
 
@@ -60,14 +62,14 @@ const MEASURES: [Measure; 7] = [
 /// the median) from the median, on the bad side.
 pub(super) fn quality_outliers(seen: &[(&Item, Seen)], deviations: f32) -> Vec<QualityOutlier> {
     let mut out = Vec::new();
-    for (measure, value, bad) in MEASURES {
+    for (measure, value, bad, least) in MEASURES {
         let values: Vec<f32> = seen.iter().filter_map(|(_, s)| value(&s.quality)).collect();
         if values.len() < LEAST_VOLUMES {
             continue;
         }
         let usual = median(values.clone());
         let spread = median(values.iter().map(|v| (v - usual).abs()).collect());
-        let deviation = (1.4826 * spread).max(0.05 * usual.abs()).max(0.005);
+        let deviation = (1.4826 * spread).max(0.05 * usual.abs()).max(least);
         for (item, s) in seen {
             let Some(found) = value(&s.quality) else {
                 continue;
