@@ -148,6 +148,20 @@ pub enum Error {
         /// Tokens spent.
         tokens: u64,
     },
+    /// A card that could not be written as JSON.
+    #[error("{}: cannot write as JSON: {source}", path.display())]
+    WriteJson {
+        /// The file to be written.
+        path: PathBuf,
+        /// The encoder's error.
+        source: serde_json::Error,
+    },
+    /// A secret too short to keep pseudonyms from being guessed.
+    #[error("the key: expected a secret of at least 16 bytes, found {found}")]
+    WeakKey {
+        /// Its length in bytes.
+        found: usize,
+    },
     /// A file that could not be written.
     #[error(transparent)]
     Write(omnimri_image::Error),
@@ -241,6 +255,7 @@ impl Error {
                 | Self::BudgetSpent { .. }
                 | Self::Write(_)
                 | Self::Store { .. }
+                | Self::WriteJson { .. }
         )
     }
 

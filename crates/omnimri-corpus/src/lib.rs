@@ -12,11 +12,14 @@
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `totals`, `licence`: what the command line prints, as structs with `Display` and serde
 //! - `build`, `shard`: datasets to Parquet shards, and from shards to training
+//! - `harmonise`: quality measures, grids and intensities that can be undone, sequence and plane, de-identification
+//! - `card`: what a corpus holds, to look at before training
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
 pub mod build;
 mod builtin;
+pub mod card;
 pub mod catalogue;
 pub mod check;
 pub mod describe;
@@ -25,6 +28,7 @@ mod error;
 pub mod example;
 mod facts;
 pub mod filler;
+pub mod harmonise;
 pub mod instruct;
 mod json_table;
 mod kinds;

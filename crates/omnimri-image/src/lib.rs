@@ -18,7 +18,7 @@ pub mod dicom;
 pub mod error;
 pub mod geometry;
 pub mod grid_file;
-mod guard;
+pub mod guard;
 pub mod info;
 pub mod kspace;
 mod memory;

@@ -280,6 +280,9 @@ pub enum CorpusCommand {
         name: String,
         /// The folder
         dir: PathBuf,
+        /// Percentage of items that may be missing, damaged or have unknown label values
+        #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+        allow_bad: f64,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -289,12 +292,22 @@ pub enum CorpusCommand {
         after_help = "Examples:\n  omnimri corpus build --data data --out shards --allow research\n  omnimri corpus build hippocampus ms_brain --data data --out s3://bucket/corpus --allow commercial\n\nA build that was stopped goes on where it was when the same command is given again; further datasets are added. S3 is\nreached by the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL."
     )]
     Build(CorpusBuild),
+    /// DICOM images without the people in them (PS3.15 basic profile); pixels are copied, not cleaned
+    #[command(
+        after_help = "Example:\n  omnimri corpus deidentify scans clean --key secret.bin --shift-dates\n\nWithout --key a random key is used: files of a later run will not fit those of this one.\nBurnt-in text and faces are looked for and named; they are never removed. Exit code 1 where a person should look."
+    )]
+    Deidentify(Deidentify),
     /// Counts of the catalogue beside the paper's, or of the datasets under a folder
-    #[command(after_help = "Examples:\n  omnimri corpus stats\n  omnimri corpus stats --data data")]
+    #[command(
+        after_help = "Examples:\n  omnimri corpus stats\n  omnimri corpus stats --data data\n  omnimri corpus stats --data data --out card"
+    )]
     Stats {
         /// Folder that holds the datasets
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Write the corpus card here: card.md, card.html with plots and samples, card.json
+        #[arg(long, value_name = "DIR", requires = "data")]
+        out: Option<PathBuf>,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -331,6 +344,30 @@ pub struct CorpusList {
     #[arg(long)]
     pub readable: bool,
     /// As JSON: {"datasets": [...]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `corpus deidentify`
+#[derive(Debug, Args)]
+pub struct Deidentify {
+    /// File or folder of DICOM images
+    pub input: PathBuf,
+    /// Folder to write into
+    pub output: PathBuf,
+    /// File with a secret of at least 16 bytes, so that later runs give the same names and UIDs
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Move each patient's dates back by a number of days of their own, in place of removing them
+    #[arg(long)]
+    pub shift_dates: bool,
+    /// Keep sex, age, size, weight and the like
+    #[arg(long)]
+    pub keep_characteristics: bool,
+    /// Keep technical words of series description, protocol and contrast agent
+    #[arg(long)]
+    pub keep_descriptors: bool,
+    /// As JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -373,6 +410,14 @@ fn split(text: &str) -> Result<Split, String> {
         "train" => Ok(Split::Train),
         "val" => Ok(Split::Val),
         _ => Err("expected train or val".into()),
+    }
+}
+
+/// A percentage.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(v) if (0.0..=100.0).contains(&v) => Ok(v),
+        _ => Err("expected a number from 0 to 100".into()),
     }
 }
 

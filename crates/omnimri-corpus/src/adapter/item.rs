@@ -114,4 +114,6 @@ pub(crate) struct Item {
 pub(crate) struct Listed {
     pub items: Vec<Item>,
     pub rejected: Vec<Rejected>,
+    /// Training items that were left out near a boundary between parts.
+    pub n_guarded: usize,
 }

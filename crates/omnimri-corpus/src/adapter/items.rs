@@ -1,6 +1,6 @@
 //! From the rows of a dataset to items: what to read, and what is known of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use omnimri_findings::Sequence;
@@ -16,6 +16,7 @@ use super::{decathlon, dicom};
 use crate::catalogue::{CatalogueEntry, is_inside};
 use crate::error::{Error, Result};
 use crate::example::{DatasetId, QuestionAnswer, SourceText, Split};
+use crate::harmonise::guard::{Numbered, guard_bands};
 use crate::load::Rejected;
 use crate::table::{Row, placeholders};
 
@@ -26,12 +27,26 @@ type Outcome<T> = std::result::Result<T, String>;
 ///
 /// Fails where the rows are unusable, or where a subject lies in both splits: such a table would leak.
 pub(crate) fn list(entry: &CatalogueEntry, dir: &Path) -> Result<Listed> {
+    let listed = list_with_leaks(entry, dir)?;
+    match leaks(&listed.items).first() {
+        None => Ok(listed),
+        Some(subject) => Err(Error::BadTable {
+            path: dir.into(),
+            line: 1,
+            expected: "every subject in one split".into(),
+            found: format!("subject {subject} in train and val"),
+        }),
+    }
+}
+
+/// As [`list`], with subjects that lie in both splits: for a check, which names them all.
+pub(crate) fn list_with_leaks(entry: &CatalogueEntry, dir: &Path) -> Result<Listed> {
     let Some(adapter) = &entry.adapter else {
         return Err(Error::NoAdapter {
             name: entry.name.clone(),
         });
     };
-    let (table, path) = read_rows(entry, adapter, dir)?;
+    let (table, _) = read_rows(entry, adapter, dir)?;
     table.require(columns(adapter))?;
     let lister = Lister {
         dataset: DatasetId::new(&entry.name),
@@ -42,6 +57,7 @@ pub(crate) fn list(entry: &CatalogueEntry, dir: &Path) -> Result<Listed> {
     };
     let mut listed = Listed::default();
     let mut at: HashMap<String, usize> = HashMap::new();
+    let mut places = Vec::new();
     let all_series = adapter.series();
     for row in table.rows() {
         if let Some(only) = adapter.rows.only
@@ -75,6 +91,7 @@ pub(crate) fn list(entry: &CatalogueEntry, dir: &Path) -> Result<Listed> {
                             listed.reject(&item.image, format!("the id {} a second time", item.id));
                         } else {
                             at.insert(item.id.clone(), listed.items.len());
+                            places.push(place(adapter, row, &item.id));
                             listed.items.push(item);
                         }
                     }
@@ -83,8 +100,39 @@ pub(crate) fn list(entry: &CatalogueEntry, dir: &Path) -> Result<Listed> {
             }
         }
     }
-    refuse_leaks(&listed.items, &path)?;
+    leave_out_guard_band(adapter, &mut listed, &places);
     Ok(listed)
+}
+
+/// Leaves out training items near a boundary between parts, where the entry asks for it. `places` holds group and number of
+/// every item.
+fn leave_out_guard_band(adapter: &Adapter, listed: &mut Listed, places: &[(String, u64)]) {
+    let Some(block) = adapter.rows.subject_block.as_ref().filter(|b| b.guard > 0) else {
+        return;
+    };
+    let numbered: Vec<_> = places
+        .iter()
+        .zip(&listed.items)
+        .map(|((group, number), item)| Numbered {
+            group,
+            number: *number,
+            split: item.split,
+        })
+        .collect();
+    let mut out = guard_bands(&numbered, block.guard).into_iter();
+    listed.n_guarded = out.clone().filter(|gone| *gone).count();
+    listed.items.retain(|_| !out.next().unwrap_or_default());
+}
+
+/// Group and number of a row among its neighbours; a row without a group is a neighbour of none.
+fn place(adapter: &Adapter, row: Row<'_>, id: &str) -> (String, u64) {
+    let block = adapter.rows.subject_block.as_ref();
+    let group = block.map_or("", |b| row.get(&b.within));
+    let number = block.and_then(|b| row.get(&b.column).parse().ok());
+    match number.filter(|_| !group.is_empty()) {
+        Some(number) => (group.to_owned(), number),
+        None => (id.to_owned(), 0),
+    }
 }
 
 impl Listed {
@@ -96,25 +144,14 @@ impl Listed {
     }
 }
 
-/// Refuses a table in which one subject lies in both splits.
-fn refuse_leaks(items: &[Item], table: &Path) -> Result<()> {
-    let subjects = |split| -> HashSet<&str> {
-        items
-            .iter()
-            .filter(|i| i.split == split)
-            .map(|i| i.subject.as_str())
-            .collect()
+/// Subjects that lie in both splits, by name.
+pub(crate) fn leaks(items: &[Item]) -> Vec<String> {
+    let subjects = |split| -> BTreeSet<&str> {
+        let of = items.iter().filter(|i| i.split == split);
+        of.map(|i| i.subject.as_str()).collect()
     };
     let (train, val) = (subjects(Split::Train), subjects(Split::Val));
-    match train.intersection(&val).min() {
-        None => Ok(()),
-        Some(subject) => Err(Error::BadTable {
-            path: table.into(),
-            line: 1,
-            expected: "every subject in one split".into(),
-            found: format!("subject {subject} in train and val"),
-        }),
-    }
+    train.intersection(&val).map(|s| (*s).to_owned()).collect()
 }
 
 /// Columns that the settings ask for; that of the split may be absent, see [`Parts`].

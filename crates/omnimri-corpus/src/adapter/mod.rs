@@ -30,6 +30,6 @@ pub use settings::{
 
 pub(crate) use choose::class_columns;
 pub(crate) use item::{Item, Pixels};
-pub(crate) use items::{columns, list};
+pub(crate) use items::{columns, leaks, list, list_with_leaks};
 pub(crate) use read::{Fault, read_item};
 pub(crate) use rows::has_rows;

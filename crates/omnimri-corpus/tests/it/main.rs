@@ -1,5 +1,6 @@
 //! Integration tests: miniatures of each layout, and the real sets where they are there.
 
+mod deidentify;
 mod entries;
 mod layouts;
 mod miniatures;

@@ -2,12 +2,17 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
+use omnimri_corpus::card::{Card, CardOptions};
+use omnimri_corpus::check::{CheckOptions, check_with};
+use omnimri_corpus::harmonise::deidentify::{Dates, DeidentifyOptions, Key, deidentify_tree};
 use omnimri_corpus::listing::{ListFilter, list, show};
+use omnimri_corpus::load::{chosen, load};
 use omnimri_corpus::stats::stats;
 use omnimri_corpus::totals::catalogue_table;
-use omnimri_corpus::{BuildOptions, MeasuredStatements, build_with, check, find, load_all};
+use omnimri_corpus::{BuildOptions, MeasuredStatements, build_with, find, load_all};
 
-use crate::cli::{Corpus, CorpusBuild, CorpusCommand, CorpusList};
+use crate::cli::{Corpus, CorpusBuild, CorpusCommand, CorpusList, Deidentify};
 use crate::command::counter;
 use crate::output;
 
@@ -16,17 +21,48 @@ pub fn run(args: &Corpus) -> anyhow::Result<ExitCode> {
     match &args.command {
         CorpusCommand::List(args) => print(args.json, &list(&filter(args)))?,
         CorpusCommand::Show { name, json } => print(*json, &show(name)?)?,
-        CorpusCommand::Check { name, dir, json } => {
-            let report = check::check(find(name)?, dir)?;
+        CorpusCommand::Check {
+            name,
+            dir,
+            allow_bad,
+            json,
+        } => {
+            let options = CheckOptions {
+                max_bad_share: allow_bad / 100.0,
+                ..CheckOptions::default()
+            };
+            let report = check_with(find(name)?, dir, &options)?;
             print(*json, &report)?;
             if !report.is_sound() {
                 return Ok(ExitCode::FAILURE);
             }
         }
         CorpusCommand::Build(args) => build_shards(args)?,
-        CorpusCommand::Stats { data: None, json } => print(*json, &catalogue_table())?,
+        CorpusCommand::Deidentify(args) => return deidentify(args),
+        CorpusCommand::Stats {
+            data: None, json, ..
+        } => print(*json, &catalogue_table())?,
         CorpusCommand::Stats {
             data: Some(dir),
+            out: Some(out),
+            json,
+        } => {
+            // One dataset in memory at a time.
+            let mut card = Card::new(CardOptions::default());
+            for entry in chosen(dir, &[])? {
+                let loaded = load(entry, &dir.join(entry.folder()), None)?;
+                loaded.examples.iter().for_each(|e| card.add(e));
+            }
+            card.write(out)?;
+            if *json {
+                output::json(&card)?;
+            } else {
+                output::line(out.join("card.html").display())?;
+            }
+        }
+        CorpusCommand::Stats {
+            data: Some(dir),
+            out: None,
             json,
         } => {
             print(*json, &stats(&load_all(dir, &[], None)?.examples))?;
@@ -67,6 +103,34 @@ fn build_shards(args: &CorpusBuild) -> anyhow::Result<()> {
     });
     bar.finish_and_clear();
     print(args.json, &report?)
+}
+
+/// De-identifies a folder; exit code 1 where a person should look.
+fn deidentify(args: &Deidentify) -> anyhow::Result<ExitCode> {
+    let key = match &args.key {
+        Some(path) => {
+            let secret =
+                std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            Key::from_secret(&secret)?
+        }
+        None => Key::random()?,
+    };
+    let options = DeidentifyOptions {
+        dates: if args.shift_dates {
+            Dates::Shift
+        } else {
+            Dates::Remove
+        },
+        patient_characteristics: args.keep_characteristics,
+        descriptors: args.keep_descriptors,
+    };
+    let report = deidentify_tree(&args.input, &args.output, &key, &options)?;
+    print(args.json, &report)?;
+    Ok(if report.is_clear() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn print<T: serde::Serialize + std::fmt::Display>(json: bool, value: &T) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use crate::support::omnimri;
 
 /// Every command, with its subcommands.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["demo"],
     &["read"],
     &["ask"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["corpus", "show"],
     &["corpus", "check"],
     &["corpus", "build"],
+    &["corpus", "deidentify"],
     &["corpus", "stats"],
     &["train"],
     &["eval"],

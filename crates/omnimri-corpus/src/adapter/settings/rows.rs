@@ -135,6 +135,9 @@ pub struct SubjectBlock {
     pub size: u64,
     /// Column of the group; a row where it is empty is a subject by itself, named by the subject's template.
     pub within: String,
+    /// Training rows this close (by number, in their group) to a validation row are left out; 0 leaves none out.
+    #[serde(default)]
+    pub guard: u64,
 }
 
 /// A fixed value, or one looked up by a column.
