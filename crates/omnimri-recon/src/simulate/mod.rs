@@ -9,10 +9,12 @@
 //! | [`phantom`] | the head sampled on a grid |
 //! | [`mod@render`] | the image a sequence makes of it |
 //! | [`acquire`] | coils, noise and sampling |
+//! | [`corrupt`] | motion, ghosts, off-resonance, interference, missing data: known corruption with known truth |
 //! | [`demo`] | the scan of `omnimri demo` |
 
 pub mod acquire;
 mod anatomy;
+pub mod corrupt;
 pub mod demo;
 pub mod field;
 pub mod head;
