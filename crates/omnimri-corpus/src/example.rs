@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use omnimri_findings::{CardiacClass, Label, Region, Sequence, TumourClass};
-use omnimri_image::Plane;
+use omnimri_findings::{CardiacClass, Region, Sequence, Term, TumourClass};
+use omnimri_image::{Acquisition, Plane, Zyx};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::stack::Stack;
@@ -99,6 +99,81 @@ pub struct QuestionAnswer {
     pub closed: bool,
 }
 
+/// What a text of a dataset is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextKind {
+    /// A whole radiology report.
+    Report,
+    /// Its findings.
+    Findings,
+    /// Its impression, or a diagnosis.
+    Impression,
+    /// The caption of a figure.
+    Caption,
+    /// History and complaint of the patient.
+    History,
+    /// Any other description.
+    Description,
+}
+
+impl TextKind {
+    /// Lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Findings => "findings",
+            Self::Impression => "impression",
+            Self::Caption => "caption",
+            Self::History => "history",
+            Self::Description => "description",
+        }
+    }
+}
+
+/// Who wrote a text of a dataset.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Writer {
+    /// A person, as far as the dataset says.
+    #[default]
+    Person,
+    /// A template filled from structured data.
+    Template,
+    /// A language model; such text may train and is never truth in an evaluation.
+    Model,
+}
+
+/// A text of the dataset's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceText {
+    /// What it is.
+    pub kind: TextKind,
+    /// The text, line breaks kept, trimmed.
+    pub text: String,
+    /// Who wrote it.
+    pub writer: Writer,
+    /// Language as ISO 639-1 has it.
+    pub language: String,
+    /// Where it stands: `column findings` or the file's path below the dataset's folder.
+    pub origin: String,
+}
+
+/// A box around something, where the dataset gives boxes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelBox {
+    /// What is inside.
+    pub label: Term,
+    /// Lower corner as shares of the grid, 0 to 1, so that shrinking changes nothing; voxel `i` of `n` begins at `i / n`.
+    pub lower: Zyx<f64>,
+    /// Upper corner, likewise; above the lower one on every axis.
+    pub upper: Zyx<f64>,
+}
+
 /// One training or evaluation example on its native grid (or shrunk, see [`Stack::native_size`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
@@ -112,19 +187,25 @@ pub struct Example {
     pub split: Split,
     /// The slices.
     pub image: Stack,
-    /// Values of [`Label`], `[z][y][x]` on the grid of `image`; `None` where nobody outlined anything.
+    /// Values of [`Term`], `[z][y][x]` on the grid of `image`; `None` where nobody outlined anything.
     pub labels: Option<Vec<u8>>,
-    /// Labels that an annotator looked for; any other label is unknown, not absent.
-    pub annotated: Vec<Label>,
+    /// Terms that an annotator looked for; any other term is unknown, not absent.
+    pub annotated: Vec<Term>,
+    /// Boxes, where the dataset gives boxes.
+    pub boxes: Vec<LabelBox>,
     /// What is known of the image as a whole.
     pub classes: Classes,
+    /// What the header or the sidecar states; unique identifiers of the source are left out.
+    pub acquisition: Acquisition,
+    /// Texts of the dataset's own.
+    pub texts: Vec<SourceText>,
     /// Questions of the dataset's own with their answers.
     pub questions: Vec<QuestionAnswer>,
 }
 
 impl Example {
-    /// Number of voxels of every annotated label, by rising label value; 0 for looked for and not there.
-    pub fn label_counts(&self) -> Vec<(Label, usize)> {
+    /// Number of voxels of every annotated term, by rising value; 0 for looked for and not there.
+    pub fn label_counts(&self) -> Vec<(Term, usize)> {
         let mut counts = [0usize; 256];
         for &value in self.labels.iter().flatten() {
             counts[usize::from(value)] += 1;
@@ -138,8 +219,8 @@ impl Example {
         out
     }
 
-    /// Annotated labels that are there.
-    pub fn present(&self) -> Vec<Label> {
+    /// Annotated terms that are there.
+    pub fn present(&self) -> Vec<Term> {
         self.label_counts()
             .into_iter()
             .filter(|&(_, n)| n > 0)

@@ -32,7 +32,9 @@ mod table;
 pub use catalogue::{CatalogueEntry, catalogue, find};
 pub use describe::{Description, Level, Sentence, TextFiller, describe, describe_with};
 pub use error::{Error, Result};
-pub use example::{Classes, DatasetId, Example, QuestionAnswer, Split};
+pub use example::{
+    Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split, TextKind, Writer,
+};
 pub use load::{LoadOptions, Loaded, Rejected, load, load_all, load_all_with, load_with};
 pub use measured::MeasuredStatements;
 pub use stack::Stack;

@@ -105,7 +105,7 @@ impl Signal {
             Sequence::T1 | Sequence::T1Post | Sequence::Flair => Some(Self::HypointenseFluid),
             Sequence::T2 => Some(Self::HyperintenseFluid),
             Sequence::Cine => Some(Self::BrightBlood),
-            Sequence::WaterFat | Sequence::Other => None,
+            _ => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::pattern::strip;
 use crate::vocabulary::{CardiacClass, Label, Sequence, Side};
 
 /// Sequences as adjectives.
-pub(crate) const SEQUENCES: [(&str, Sequence); 7] = [
+pub(crate) const SEQUENCES: [(&str, Sequence); 34] = [
     ("T1-weighted", Sequence::T1),
     ("contrast-enhanced T1-weighted", Sequence::T1Post),
     ("T2-weighted", Sequence::T2),
@@ -13,6 +13,33 @@ pub(crate) const SEQUENCES: [(&str, Sequence); 7] = [
     ("cine", Sequence::Cine),
     ("water-fat", Sequence::WaterFat),
     ("unclassified-sequence", Sequence::Other),
+    ("proton-density-weighted", Sequence::Pd),
+    ("fat-suppressed proton-density-weighted", Sequence::PdFatSat),
+    ("fat-suppressed T1-weighted", Sequence::T1FatSat),
+    ("fat-suppressed T2-weighted", Sequence::T2FatSat),
+    ("STIR", Sequence::Stir),
+    ("T2*-weighted", Sequence::T2Star),
+    ("susceptibility-weighted", Sequence::Swi),
+    ("diffusion-weighted", Sequence::Dwi),
+    ("apparent diffusion coefficient", Sequence::Adc),
+    ("dynamic susceptibility contrast", Sequence::Dsc),
+    ("dynamic contrast-enhanced", Sequence::Dce),
+    ("arterial spin labelling", Sequence::Asl),
+    ("BOLD", Sequence::Bold),
+    ("late gadolinium enhancement", Sequence::Lge),
+    ("time-of-flight angiography", Sequence::Tof),
+    ("phase-contrast", Sequence::PhaseContrast),
+    ("contrast-enhanced angiography", Sequence::CeAngio),
+    ("balanced SSFP", Sequence::Bssfp),
+    ("double-echo steady-state", Sequence::Dess),
+    ("in-phase T1-weighted", Sequence::InPhase),
+    ("out-of-phase T1-weighted", Sequence::OutOfPhase),
+    ("inversion recovery", Sequence::Ir),
+    ("MP2RAGE", Sequence::Mp2rage),
+    ("T1 map", Sequence::T1Map),
+    ("T2 map", Sequence::T2Map),
+    ("T2* map", Sequence::T2StarMap),
+    ("magnetisation transfer", Sequence::Mt),
 ];
 
 /// Sides as places.

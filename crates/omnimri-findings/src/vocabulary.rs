@@ -1,6 +1,8 @@
-//! The names that every room uses: regions, sequences, label values, classes and sides.
+//! The names that every room uses: label values, classes, sides and codes.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use crate::imaging::{Region, Sequence};
 
 /// A code of a published terminology.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Code {
     pub exact: bool,
 }
 
-const fn sct(value: &'static str, meaning: &'static str, exact: bool) -> Code {
+pub(crate) const fn sct(value: &'static str, meaning: &'static str, exact: bool) -> Code {
     Code {
         scheme: "SCT",
         value,
@@ -58,98 +60,6 @@ macro_rules! serde_by_name {
     };
 }
 pub(crate) use serde_by_name;
-
-/// Part of the body an image shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Region {
-    /// The brain, whole or most of it.
-    Brain,
-    /// A crop around a hippocampus.
-    Hippocampus,
-    /// The heart.
-    Heart,
-    /// The lumbar spine.
-    LumbarSpine,
-}
-
-impl Region {
-    /// All regions, in the order the model's region head uses.
-    pub const ALL: [Self; 4] = [
-        Self::Brain,
-        Self::Hippocampus,
-        Self::Heart,
-        Self::LumbarSpine,
-    ];
-
-    /// Lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Brain => "brain",
-            Self::Hippocampus => "hippocampus",
-            Self::Heart => "heart",
-            Self::LumbarSpine => "lumbar spine",
-        }
-    }
-
-    /// SNOMED CT code of the body structure, where one was checked.
-    pub const fn code(self) -> Option<Code> {
-        match self {
-            Self::Brain => Some(sct("12738006", "Brain structure", true)),
-            Self::Hippocampus => Some(sct("5366008", "Hippocampal structure", true)),
-            Self::Heart => Some(sct("80891009", "Heart structure", true)),
-            Self::LumbarSpine => None,
-        }
-    }
-}
-
-serde_by_name!(Region, "a region of the vocabulary");
-
-/// Kind of pulse sequence, as far as it shows in the contrast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sequence {
-    /// T1-weighted.
-    T1,
-    /// T1-weighted after a contrast agent.
-    T1Post,
-    /// T2-weighted.
-    T2,
-    /// Fluid-attenuated inversion recovery.
-    Flair,
-    /// Cine of the beating heart.
-    Cine,
-    /// Chemical-shift encoded water-fat imaging.
-    WaterFat,
-    /// None of the above.
-    Other,
-}
-
-impl Sequence {
-    /// All sequences, in the order the model's sequence head uses.
-    pub const ALL: [Self; 7] = [
-        Self::T1,
-        Self::T1Post,
-        Self::T2,
-        Self::Flair,
-        Self::Cine,
-        Self::WaterFat,
-        Self::Other,
-    ];
-
-    /// Name as written in a report.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::T1 => "T1-weighted",
-            Self::T1Post => "contrast-enhanced T1-weighted",
-            Self::T2 => "T2-weighted",
-            Self::Flair => "FLAIR",
-            Self::Cine => "cine",
-            Self::WaterFat => "water-fat",
-            Self::Other => "other",
-        }
-    }
-}
-
-serde_by_name!(Sequence, "a sequence of the vocabulary");
 
 /// A value of a label map: anatomy or a finding. 0 is background and no label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

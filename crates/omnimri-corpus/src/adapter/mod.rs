@@ -9,8 +9,9 @@ mod rows;
 mod settings;
 
 pub use settings::{
-    Adapter, Choice, ClassRules, Closed, EmptyWhen, ImageFolderCsv, MaskForm, MaskRule, NiftiCases,
-    NiftiFolder, NiftiForm, PairedChannels, QuestionAnswerCsv, Rows, Series, SubjectBlock,
+    Adapter, AdapterKind, ArrayForm, Bids, BidsImage, BoxForm, BoxRule, Choice, ClassRules, Closed,
+    Decathlon, DicomChoice, EmptyWhen, Join, MaskForm, MaskRule, MissingMask, PartTable,
+    QuestionRule, RawForm, Rows, Series, SplitFile, SubjectBlock, TextRule, VolumeForm,
 };
 
 pub(crate) use items::{Item, list};

@@ -276,13 +276,13 @@ pub fn questions(facts: &[Fact], seed: u64) -> Vec<(String, String)> {
                 ]);
             }
             Fact::Sequence(s) if *s != Sequence::Other => {
-                let other = Sequence::ALL[choose(3, 6)];
+                let other = Sequence::HEAD[choose(3, 6)];
                 asked.extend([
                     Question::Sequence,
                     Question::IsSequence(if choose(4, 2) == 0 { *s } else { other }),
                 ]);
             }
-            Fact::Sequence(_) => asked.push(Question::IsSequence(Sequence::ALL[choose(3, 6)])),
+            Fact::Sequence(_) => asked.push(Question::IsSequence(Sequence::HEAD[choose(3, 6)])),
             Fact::Region(region) => {
                 asked.push(Question::Region);
                 if *region != Region::Brain
