@@ -120,14 +120,38 @@ impl HeartSpec {
         size: Zyx<usize>,
         spacing_mm: Zyx<f32>,
     ) -> Result<BodyPhantom> {
+        self.sampled(moment, 0.0, size, spacing_mm)
+    }
+
+    fn sampled(
+        &self,
+        moment: f32,
+        level_mm: f32,
+        size: Zyx<usize>,
+        spacing_mm: Zyx<f32>,
+    ) -> Result<BodyPhantom> {
         let grid = Grid {
             plane: Plane::Axial,
             size,
             spacing_mm,
-            centre_mm: [-8.0, 4.0, 0.0],
+            centre_mm: [-8.0, 4.0, level_mm],
             supersampling: 3,
         };
         sample(&Heart::new(self, moment), grid)
+    }
+
+    /// One short-axis slice `level_mm` above the middle of the ventricle's long axis (the base is above), at a moment of the beat.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutOfRange`] for an empty or huge grid.
+    pub fn slice(
+        &self,
+        moment: f32,
+        level_mm: f32,
+        (n_y, n_x): (usize, usize),
+        spacing_mm: Zyx<f32>,
+    ) -> Result<BodyPhantom> {
+        self.sampled(moment, level_mm, Zyx::new(1, n_y, n_x), spacing_mm)
     }
 
     /// The sequence of cine images: balanced steady-state free precession at 1.5 T (3.2 ms, 55 degrees).
