@@ -9,9 +9,12 @@
 //! - `describe`, `measured`: five-level descriptions with the origin of every sentence
 //! - `load`: a whole dataset into memory
 //! - `listing`, `check`, `stats`, `licence`: what the command line prints, as structs with `Display` and serde
+//! - `augment`: changes of training slices, reproducible and within a training thread's budget
+//! - `synth`: images from label maps, lesions in healthy images, phantoms
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
+pub mod augment;
 mod builtin;
 pub mod catalogue;
 pub mod check;
@@ -27,6 +30,7 @@ pub mod miniature;
 mod signature;
 pub mod stack;
 pub mod stats;
+pub mod synth;
 mod table;
 
 pub use catalogue::{CatalogueEntry, catalogue, find};

@@ -226,13 +226,24 @@ fn lesion(kind: PathologyKind, seed: u64, rng: &mut ChaCha8Rng) -> Result<Exampl
         Tissue::DeepGrey,
         Tissue::Pallidum,
     ];
-    let of = |i: usize, list: &[Tissue]| {
-        list.iter().any(|t| head.phantom.labels[i] == *t as u8)
-    };
     let n = head.structures.len();
-    let plaques = kind == PathologyKind::Plaques;
+    let ventricle = [
+        HeadStructure::LateralVentricle as u8,
+        HeadStructure::ThirdVentricle as u8,
+    ];
     let allowed: Vec<bool> = (0..n)
-        .map(|i| of(i, if plaques { &brain[1..2] } else { &brain }))
+        .map(|i| {
+            let tissue = head.phantom.labels[i];
+            match kind {
+                PathologyKind::Plaques => tissue == Tissue::WhiteMatter as u8,
+                // Masses and infarcts fill the sulci as they swell, the ventricles not.
+                _ => {
+                    let fluid = tissue == Tissue::Csf as u8;
+                    brain.iter().any(|t| *t as u8 == tissue)
+                        || (fluid && !ventricle.contains(&head.structures[i]))
+                }
+            }
+        })
         .collect();
     let near: Vec<bool> = head
         .structures
