@@ -34,7 +34,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let slices = vec![slice; SLICES];
     let mut out = std::io::stdout();
-    writeln!(out, "{SLICES} slices of {} x {} x 3, {threads} thread(s)", size.y, size.x)?;
+    writeln!(
+        out,
+        "{SLICES} slices of {} x {} x 3, {threads} thread(s)",
+        size.y, size.x
+    )?;
     let mut time = |name: &str, recipe: &Recipe| -> std::io::Result<()> {
         let start = Instant::now();
         let made = pool.install(|| recipe.apply_all(&slices, 1));

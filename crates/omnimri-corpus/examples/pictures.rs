@@ -77,7 +77,12 @@ fn augmented(e: &Example) -> Result<Vec<Tile>, Box<dyn Error>> {
     for seed in 0..5 {
         tiles.push(grey(Recipe::training().apply(&slice, seed)));
     }
-    let image = e.image.voxels.iter().map(|v| f32::from(*v)).collect::<Vec<_>>();
+    let image = e
+        .image
+        .voxels
+        .iter()
+        .map(|v| f32::from(*v))
+        .collect::<Vec<_>>();
     let image = ComplexSlices::from_magnitude(&image, size);
     for (i, kind) in CorruptionKind::ALL.into_iter().enumerate() {
         let mut rng = ChaCha8Rng::seed_from_u64(i as u64);

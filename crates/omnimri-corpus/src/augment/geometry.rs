@@ -33,12 +33,7 @@ impl AffineLimits {
 
 impl Affine {
     /// A random map about the centre of `height` x `width` pixels.
-    pub fn random(
-        limits: AffineLimits,
-        height: usize,
-        width: usize,
-        rng: &mut ChaCha8Rng,
-    ) -> Self {
+    pub fn random(limits: AffineLimits, height: usize, width: usize, rng: &mut ChaCha8Rng) -> Self {
         let mut within = |a: f32| {
             if a > 0.0 {
                 rng.random_range(-a..a)
@@ -99,9 +94,7 @@ impl Elastic {
         let n = (cells[0] + 3) * (cells[1] + 3);
         Self {
             knots: (0..n)
-                .map(|_| {
-                    std::array::from_fn(|_| rng.random_range(-1.0..1.0f32) * amplitude_px)
-                })
+                .map(|_| std::array::from_fn(|_| rng.random_range(-1.0..1.0f32) * amplitude_px))
                 .collect(),
             cells,
             cell_px,

@@ -60,7 +60,11 @@ pub(super) fn noise(planes: &mut [Vec<f32>], strength: f32, rng: &mut ChaCha8Rng
     map_unit(planes, |_, v| {
         let (re, im) = (level * normal(rng), level * normal(rng));
         // The magnitude of a complex sample, where there is signal to speak of.
-        if v > 0.0 { (v + re).hypot(im) } else { v + re.hypot(im) }
+        if v > 0.0 {
+            (v + re).hypot(im)
+        } else {
+            v + re.hypot(im)
+        }
     });
 }
 

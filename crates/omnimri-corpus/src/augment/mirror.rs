@@ -139,13 +139,26 @@ fn words(text: &str) -> Vec<(&str, &str)> {
 pub fn mirrored_words(text: &str) -> Option<String> {
     /// Words after which, or before which, a side is none, or is an organ's own.
     const UNSURE: [&str; 13] = [
-        "over", "away", "out", "all", "now", "handed", "ventricle", "ventricular", "atrium",
-        "atrial", "that's", "answer", "or",
+        "over",
+        "away",
+        "out",
+        "all",
+        "now",
+        "handed",
+        "ventricle",
+        "ventricular",
+        "atrium",
+        "atrial",
+        "that's",
+        "answer",
+        "or",
     ];
     let words: Vec<&str> = words(text).into_iter().map(|(w, _)| w).collect();
     for (i, word) in words.iter().enumerate() {
         let lower = word.to_lowercase();
-        let hidden = ["levo", "dextro", "leftw", "rightw", "left-h", "right-h", "situs"];
+        let hidden = [
+            "levo", "dextro", "leftw", "rightw", "left-h", "right-h", "situs",
+        ];
         if matches!(*word, "L" | "R" | "Lt" | "Rt" | "LT" | "RT")
             || hidden.iter().any(|h| lower.contains(h))
         {
@@ -186,9 +199,7 @@ fn chosen(words: &[&str], i: usize) -> bool {
 /// a text cannot be rewritten surely.
 pub fn mirror_example(source: &Example) -> Result<Example, MirrorError> {
     may_mirror(&source.classes)?;
-    let follow = |term: Term| {
-        mirrored_term(term).ok_or(MirrorError::Label { label: term.name() })
-    };
+    let follow = |term: Term| mirrored_term(term).ok_or(MirrorError::Label { label: term.name() });
     let words = |text: &str| {
         mirrored_words(text).ok_or_else(|| MirrorError::Text {
             text: text.to_owned(),

@@ -145,6 +145,9 @@ pub struct Step {
     pub strength: f32,
 }
 
+/// Strengths beyond this count as this.
+const STRONGEST: f32 = 10.0;
+
 /// Steps in the order they are done, geometry first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -194,7 +197,7 @@ impl Recipe {
         if !slice.fits() {
             return slice.clone();
         }
-        let steps: Vec<(&Step, ChaCha8Rng)> = self
+        let steps: Vec<(Step, ChaCha8Rng)> = self
             .0
             .iter()
             .enumerate()
@@ -202,8 +205,9 @@ impl Recipe {
                 // A stream a step: one more step does not change the others.
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(i as u64);
-                let happens = rng.random_bool(step.probability.clamp(0.0, 1.0));
-                (happens && step.strength > 0.0).then_some((step, rng))
+                let happens = rng.random::<f64>() < step.probability;
+                let strength = step.strength.min(STRONGEST);
+                (happens && strength > 0.0).then_some((Step { strength, ..*step }, rng))
             })
             .collect();
         let mut geometry = Geometry::default();

@@ -16,7 +16,11 @@ fn slice(label: Label, mirror: bool) -> Slice {
     };
     let image = (0..H * W)
         .flat_map(|i| {
-            let v = if inside(i) { 0.7 } else { -0.6 + 0.004 * (i % W) as f32 };
+            let v = if inside(i) {
+                0.7
+            } else {
+                -0.6 + 0.004 * (i % W) as f32
+            };
             [v - 0.1, v, v + 0.1]
         })
         .collect();
@@ -37,10 +41,7 @@ fn slice(label: Label, mirror: bool) -> Slice {
             y1: 29,
             x1: 22,
         }],
-        facts: vec![
-            Fact::Extent(Extent::Large),
-            Fact::Location(Side::ImageLeft),
-        ],
+        facts: vec![Fact::Extent(Extent::Large), Fact::Location(Side::ImageLeft)],
         mirror,
     }
 }
@@ -84,7 +85,11 @@ fn strength_grows_the_change() {
         (0..8)
             .map(|seed| {
                 let a = Recipe::only(transform, strength).apply(&source, seed);
-                let d = a.image.iter().zip(&source.image).map(|(a, b)| (a - b).abs());
+                let d = a
+                    .image
+                    .iter()
+                    .zip(&source.image)
+                    .map(|(a, b)| (a - b).abs());
                 d.sum::<f32>()
             })
             .sum()
@@ -115,7 +120,8 @@ fn labels_and_boxes_follow_the_geometry() {
             // Where the label is, the image is bright.
             for (i, v) in a.labels.as_ref().unwrap().iter().enumerate() {
                 let (y, x) = (i / W, i % W);
-                let inner = y > found[0] + 3 && y + 4 < found[2] && x > found[1] + 3 && x + 4 < found[3];
+                let inner =
+                    y > found[0] + 3 && y + 4 < found[2] && x > found[1] + 3 && x + 4 < found[3];
                 if *v > 0 && inner {
                     assert!(a.image[i * 3 + 1] > 0.3, "{transform:?}");
                 }
@@ -197,9 +203,18 @@ fn terms_are_mirrored_by_name() {
 #[test]
 fn words_of_sides_are_exchanged_where_that_is_sure() {
     for (text, mirrored) in [
-        ("A mass in the left frontal lobe.", "A mass in the right frontal lobe."),
-        ("Right-sided, LEFT of the midline", "Left-sided, RIGHT of the midline"),
-        ("Is the lesion on the left or right?", "Is the lesion on the right or left?"),
+        (
+            "A mass in the left frontal lobe.",
+            "A mass in the right frontal lobe.",
+        ),
+        (
+            "Right-sided, LEFT of the midline",
+            "Left-sided, RIGHT of the midline",
+        ),
+        (
+            "Is the lesion on the left or right?",
+            "Is the lesion on the right or left?",
+        ),
         ("No lesion.", "No lesion."),
     ] {
         assert_eq!(mirrored_words(text).as_deref(), Some(mirrored), "{text}");

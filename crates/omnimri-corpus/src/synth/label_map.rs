@@ -109,7 +109,7 @@ pub fn synthesise(source: &Example, options: &SynthOptions, seed: u64) -> Result
     }
     let mut coarse = |most: f32, often: f64| {
         if rng.random_bool(often) && most > 1.0 {
-            rng.random_range(1.0..most)
+            rng.random_range(1.0..most.min(64.0))
         } else {
             1.0
         }
@@ -128,7 +128,7 @@ pub fn synthesise(source: &Example, options: &SynthOptions, seed: u64) -> Result
     coarsen(&mut image, size, factor, |coarse| {
         add_rician_noise(coarse, noise, noise_seed);
     });
-    if rng.random_bool(options.artefact.clamp(0.0, 1.0)) {
+    if rng.random::<f64>() < options.artefact {
         image = artefact(&image, size, &mut rng)?;
     }
     finish(source, image, labels, &deformation, seed)
@@ -170,7 +170,10 @@ fn deformation(source: &Example, o: &SynthOptions, rng: &mut ChaCha8Rng) -> Defo
             (y - middle[1]) * voxel.y,
             (x - middle[2]) * voxel.x,
         ];
-        let (y, x) = (cos * v[1] - sin * v[2], sin * v[1] + cos * v[2] + shear * v[1]);
+        let (y, x) = (
+            cos * v[1] - sin * v[2],
+            sin * v[1] + cos * v[2] + shear * v[1],
+        );
         [
             v[0] * zoom[0] / voxel.z + middle[0],
             y * zoom[1] / voxel.y + middle[1],

@@ -29,11 +29,7 @@ const COVER: f32 = 0.11;
 /// # Errors
 /// [`Error::UnfitSource`] for an example of the validation part, of another region than the brain, of an unknown sequence, or that is
 /// not known to be healthy (a tumour class of none, or findings looked for and not there).
-pub fn paste_lesion(
-    source: &Example,
-    kind: PathologyKind,
-    seed: u64,
-) -> Result<Option<Example>> {
+pub fn paste_lesion(source: &Example, kind: PathologyKind, seed: u64) -> Result<Option<Example>> {
     training_only(source)?;
     let unfit = |expected: &'static str, found: &str| Error::UnfitSource {
         id: source.id.clone(),
@@ -260,9 +256,7 @@ fn fill(mask: &[f32], (h, w): (usize, usize)) -> Vec<f32> {
         Some((*on.first()?, *on.last()?))
     };
     let rows: Vec<_> = (0..h).map(|y| span(&mut (y * w..(y + 1) * w))).collect();
-    let columns: Vec<_> = (0..w)
-        .map(|x| span(&mut (x..h * w).step_by(w)))
-        .collect();
+    let columns: Vec<_> = (0..w).map(|x| span(&mut (x..h * w).step_by(w))).collect();
     for (i, v) in out.iter_mut().enumerate() {
         let across = rows[i / w].is_some_and(|(a, b)| (a..=b).contains(&i));
         let down = columns[i % w].is_some_and(|(a, b)| (a..=b).contains(&i));

@@ -118,9 +118,10 @@ fn head_term(structure: HeadStructure, left: bool) -> Option<Term> {
 /// Labels of a head: structures, and its tumour over them; with all terms that were looked for.
 fn head_labels(head: &DetailedHead, tumour: Option<Label>) -> (Vec<u8>, Vec<Term>) {
     let table: Vec<[u8; 2]> = std::iter::once([0; 2])
-        .chain(HeadStructure::ALL.map(|s| {
-            [false, true].map(|left| head_term(s, left).map_or(0, Term::value))
-        }))
+        .chain(
+            HeadStructure::ALL
+                .map(|s| [false, true].map(|left| head_term(s, left).map_or(0, Term::value))),
+        )
         .collect();
     let labels = (0..head.structures.len())
         .map(|i| match tumour {
@@ -367,7 +368,12 @@ fn heart(seed: u64, rng: &mut ChaCha8Rng) -> Result<Example> {
     let level = rng.random_range(-0.32..0.42) * spec.length_mm;
     let moment = rng.random_range(0.0..1.0);
     let size = Zyx::new(1, MATRIX, MATRIX);
-    let phantom = spec.slice(moment, level, (MATRIX, MATRIX), Zyx::new(8.0, pixel_mm, pixel_mm))?;
+    let phantom = spec.slice(
+        moment,
+        level,
+        (MATRIX, MATRIX),
+        Zyx::new(8.0, pixel_mm, pixel_mm),
+    )?;
     let cavity = Label::LeftVentricleCavity.value();
     let wall = Term::from_name("left ventricle myocardium");
     let right = Term::from_name("right ventricle cavity");

@@ -11,7 +11,13 @@ pub(super) fn coarsen(
     factor: Zyx<f32>,
     at_coarse: impl FnOnce(&mut [f32]),
 ) {
-    let sigma = |f: f32| if f > 1.01 { 0.42 * (f * f - 1.0).sqrt() } else { 0.0 };
+    let sigma = |f: f32| {
+        if f > 1.01 {
+            0.42 * (f * f - 1.0).sqrt()
+        } else {
+            0.0
+        }
+    };
     gaussian(
         voxels,
         size,
@@ -54,8 +60,8 @@ fn resize_axis(data: &[f32], from: usize, to: usize, stride: usize) -> Vec<f32> 
     let mut out = Vec::with_capacity(data.len() / from.max(1) * to);
     for block in data.chunks_exact(from * stride) {
         for i in 0..to {
-            let at = ((i as f32 + 0.5) * from as f32 / to as f32 - 0.5)
-                .clamp(0.0, (from - 1) as f32);
+            let at =
+                ((i as f32 + 0.5) * from as f32 / to as f32 - 0.5).clamp(0.0, (from - 1) as f32);
             let low = at as usize;
             let high = (low + 1).min(from - 1);
             let share = at - low as f32;

@@ -23,7 +23,12 @@ fn phantoms_carry_the_labels_of_their_task() {
         (PhantomTask::Lesion(PathologyKind::Plaques), Label::MsLesion),
     ] {
         let e = phantom_example(task, 4).unwrap();
-        let n = e.label_counts().iter().find(|(t, _)| *t == label).unwrap().1;
+        let n = e
+            .label_counts()
+            .iter()
+            .find(|(t, _)| *t == label)
+            .unwrap()
+            .1;
         assert!(n > 10, "{task:?} {label}: {n}");
         assert_eq!(e.split, Split::Train);
         assert_eq!(e, phantom_example(task, 4).unwrap());
@@ -61,11 +66,17 @@ fn a_synthesis_keeps_labels_and_drops_what_was_said_of_the_contrast() {
     for task in TASKS {
         let source = phantom_example(task, 3).unwrap();
         let made = synthesise(&source, &SynthOptions::default(), 9).unwrap();
-        assert_eq!(made, synthesise(&source, &SynthOptions::default(), 9).unwrap());
+        assert_eq!(
+            made,
+            synthesise(&source, &SynthOptions::default(), 9).unwrap()
+        );
         assert_ne!(made.image.voxels, source.image.voxels);
         assert_eq!(made.classes.region, source.classes.region);
         assert_eq!((made.classes.sequence, made.classes.cardiac), (None, None));
-        assert_eq!((&made.dataset, &made.subject), (&source.dataset, &source.subject));
+        assert_eq!(
+            (&made.dataset, &made.subject),
+            (&source.dataset, &source.subject)
+        );
         for ((term, a), (_, b)) in source.label_counts().iter().zip(made.label_counts()) {
             // Large structures stay about as large, and no new ones come.
             if *a > 400 {

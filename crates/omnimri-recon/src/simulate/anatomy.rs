@@ -194,17 +194,9 @@ impl<'a> Anatomy<'a> {
 
     /// The hippocampus on the floor of the temporal horn: head, body and tail, a white layer towards the ventricle, a dark
     /// line within, the horn's fluid beside it. `None` away from it and in heads without hippocampi.
-    fn medial_temporal(
-        &self,
-        p: [f32; 3],
-        l: &Local,
-    ) -> Option<(Tissue, Option<HeadStructure>)> {
+    fn medial_temporal(&self, p: [f32; 3], l: &Local) -> Option<(Tissue, Option<HeadStructure>)> {
         let scale = self.hippocampus?;
-        let q = [
-            (p[0] + l.warp[0]).abs(),
-            p[1] + l.warp[1],
-            p[2] + l.warp[2],
-        ];
+        let q = [(p[0] + l.warp[0]).abs(), p[1] + l.warp[1], p[2] + l.warp[2]];
         if !(14.0..42.0).contains(&q[0])
             || !(-8.0..44.0).contains(&q[1])
             || !(-30.0..4.0).contains(&q[2])
@@ -235,13 +227,7 @@ impl<'a> Anatomy<'a> {
             } else {
                 HeadStructure::PosteriorHippocampus
             };
-            let line = capsule(
-                q,
-                [23.5, 2.0, -19.5],
-                0.8,
-                [28.5, 22.0, -12.8],
-                0.7,
-            );
+            let line = capsule(q, [23.5, 2.0, -19.5], 0.8, [28.5, 22.0, -12.8], 0.7);
             let tissue = if line > 0.0 {
                 Tissue::WhiteMatter
             } else {

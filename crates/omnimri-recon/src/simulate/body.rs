@@ -114,10 +114,7 @@ impl Grid {
             .and_then(|n| n.checked_mul(self.size.x))
             .unwrap_or(usize::MAX);
         let mm = self.spacing_mm;
-        let (least, most) = (
-            mm.z.min(mm.y).min(mm.x),
-            mm.z.max(mm.y).max(mm.x),
-        );
+        let (least, most) = (mm.z.min(mm.y).min(mm.x), mm.z.max(mm.y).max(mm.x));
         for (what, min, max, found) in [
             ("phantom voxels", 1.0, MAX_VOXELS as f64, n as f64),
             ("smallest voxel side", 0.05, 100.0, least.into()),

@@ -229,10 +229,7 @@ mod tests {
         let labels: Vec<u8> = (0..SIZE.count()).map(|i| (i % 251) as u8).collect();
         let image: Vec<f32> = labels.iter().map(|v| f32::from(*v)).collect();
         let (moved, moved_labels) = (d.image(&image, 0.0), d.labels(&labels, 0));
-        assert_eq!(
-            moved[SIZE.offset(10, 10, 3)],
-            image[SIZE.offset(7, 12, 3)]
-        );
+        assert_eq!(moved[SIZE.offset(10, 10, 3)], image[SIZE.offset(7, 12, 3)]);
         assert!(
             moved
                 .iter()

@@ -161,7 +161,11 @@ mod tests {
             (HeadStructure::Caudate, 3.0..14.0),
             (HeadStructure::Putamen, 4.0..16.0),
         ] {
-            assert!(range.contains(&ml(structure)), "{structure:?} {}", ml(structure));
+            assert!(
+                range.contains(&ml(structure)),
+                "{structure:?} {}",
+                ml(structure)
+            );
         }
         let n = head.structures.len();
         let of = |s: HeadStructure, t: Tissue| {

@@ -70,7 +70,10 @@ mod tests {
         };
         for (axis, centre, sigma) in [(0, 4.0, 1.0f32), (1, 15.0, 2.0), (2, 12.0, 1.5)] {
             let found = spread(axis, centre);
-            assert!((found / (sigma * sigma) - 1.0).abs() < 0.06, "{axis} {found}");
+            assert!(
+                (found / (sigma * sigma) - 1.0).abs() < 0.06,
+                "{axis} {found}"
+            );
         }
         let mut flat = vec![3.0; size.count()];
         gaussian(&mut flat, size, Zyx::new(2.0, 2.0, 2.0));

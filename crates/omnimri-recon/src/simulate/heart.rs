@@ -248,11 +248,7 @@ impl<'a> Heart<'a> {
                 let size = 3.8 * taper.max(0.4);
                 (0.2..0.72).contains(&s) && (x - px).hypot(y - py) < size
             });
-            let material = if papillary {
-                is::MYOCARDIUM
-            } else {
-                is::BLOOD
-            };
+            let material = if papillary { is::MYOCARDIUM } else { is::BLOOD };
             return Some((material, HeartStructure::LeftCavity as u8));
         }
         if distance < outer + wobble {
@@ -271,11 +267,7 @@ impl<'a> Heart<'a> {
         let from = (x + outer * 0.62 + 14.0 * reach).hypot((y + 2.0) * 0.82);
         if from < right - 3.2 {
             let trabecula = self.ragged.value(base) > 1.7;
-            let material = if trabecula {
-                is::MYOCARDIUM
-            } else {
-                is::BLOOD
-            };
+            let material = if trabecula { is::MYOCARDIUM } else { is::BLOOD };
             return Some((material, HeartStructure::RightCavity as u8));
         }
         if from < right {

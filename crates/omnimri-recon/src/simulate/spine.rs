@@ -289,7 +289,8 @@ impl<'a> Spine<'a> {
             let deep = (1.0 - side).max(0.0).sqrt() * v.depth / 2.0 + bulge;
             let from = middle / deep.max(1e-3);
             if above > -hollow - 1.0 && under > -hollow - 1.0 && above < 16.0 && from.abs() < 1.0 {
-                let core = (from / 0.72).powi(2) + ((above - under) / (above + under + 5.0)).powi(2);
+                let core =
+                    (from / 0.72).powi(2) + ((above - under) / (above + under + 5.0)).powi(2);
                 let material = if core > 1.0 || above.min(under) < -2.6 {
                     is::ANNULUS
                 } else if self.spec.dry[k] {
@@ -549,8 +550,8 @@ mod tests {
             .stack([0.0; 3], Zyx::new(1, 40, 40), Zyx::new(5.0, 6.0, 6.0))
             .unwrap();
         let sequence = SpineSpec::water_fat();
-        let [all, water, fat] = [Protons::All, Protons::Water, Protons::Fat]
-            .map(|p| phantom.render(&sequence, p));
+        let [all, water, fat] =
+            [Protons::All, Protons::Water, Protons::Fat].map(|p| phantom.render(&sequence, p));
         for i in 0..all.len() {
             // Each is cut off at zero on its own.
             assert!((all[i] - water[i] - fat[i]).abs() < 0.02 * all[i].max(0.05));

@@ -66,9 +66,8 @@ impl CorruptionKind {
     pub fn draw(self, severity: f32, n_lines: usize, rng: &mut impl Rng) -> Corruption {
         let s = severity.clamp(0.0, 1.0);
         // Between half of the severity and all of it.
-        let mut up_to = |least: f32, most: f32| {
-            least + (most - least) * s * rng.random_range(0.5..1.0f32)
-        };
+        let mut up_to =
+            |least: f32, most: f32| least + (most - least) * s * rng.random_range(0.5..1.0f32);
         match self {
             Self::Motion => {
                 let (shift_px, rotation_deg) = (up_to(0.3, 8.0), up_to(0.2, 6.0));

@@ -35,10 +35,7 @@ pub(super) fn draw(
     let (sin, cos) = rng.random_range(0.0..std::f32::consts::TAU).sin_cos();
     let turn = if rng.random::<bool>() { 1.0 } else { -1.0 };
     let onset = rng.random_range(0.2..0.8f32);
-    let (cycles, start) = (
-        rng.random_range(2.0..6.0f32),
-        rng.random_range(0.0..1.0f32),
-    );
+    let (cycles, start) = (rng.random_range(2.0..6.0f32), rng.random_range(0.0..1.0f32));
     (0..shots)
         .map(|s| {
             let t = (s as f32 + 0.5) / shots as f32;

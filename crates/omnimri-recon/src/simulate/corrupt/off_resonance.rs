@@ -97,9 +97,8 @@ pub(super) fn apply(
     let size = state.image.size;
     let n = size.y * size.x;
     let echo_s = echo_ms / 1000.0;
-    let shift = |z: usize, y: usize, x: usize| {
-        map.hertz(z as f32, y as f32, x as f32) / bandwidth_hz
-    };
+    let shift =
+        |z: usize, y: usize, x: usize| map.hertz(z as f32, y as f32, x as f32) / bandwidth_hz;
     if echo_s > 0.0 {
         state
             .image
@@ -112,7 +111,9 @@ pub(super) fn apply(
                 }
             });
     }
-    let moved = state.moved.get_or_insert_with(|| vec![[0.0; 2]; size.count()]);
+    let moved = state
+        .moved
+        .get_or_insert_with(|| vec![[0.0; 2]; size.count()]);
     for (i, m) in moved.iter_mut().enumerate() {
         let by = shift(i / n, i / size.x % size.y, i % size.x);
         match along {
@@ -131,10 +132,7 @@ pub(super) fn apply(
 }
 
 /// Reads every row with the phase that its voxels gain, and transforms back as if they gained none.
-fn distort_rows(
-    image: &mut ComplexSlices,
-    shift: impl Fn(usize, usize, usize) -> f32 + Sync,
-) {
+fn distort_rows(image: &mut ComplexSlices, shift: impl Fn(usize, usize, usize) -> f32 + Sync) {
     let (n_y, n_x) = (image.size.y, image.size.x);
     let fft = CentredFft::new(&[n_x]);
     image

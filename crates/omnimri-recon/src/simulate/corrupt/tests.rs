@@ -165,7 +165,11 @@ fn a_gradient_echo_dephases_in_a_steep_field_and_a_spin_echo_does_not() {
     assert!((ratio(&ramp(0.0)) - 1.0).abs() < 1e-2);
     // sinc(1/2)^2 = (2 / pi)^2 at half of that echo time.
     let half = f64::from(4.0 / (PI * PI));
-    assert!((ratio(&ramp(10.0)) - half).abs() < 1e-2, "{}", ratio(&ramp(10.0)));
+    assert!(
+        (ratio(&ramp(10.0)) - half).abs() < 1e-2,
+        "{}",
+        ratio(&ramp(10.0))
+    );
     assert!(ratio(&ramp(20.0)) < 1e-3);
 }
 
@@ -189,7 +193,13 @@ fn truncation_rings_by_nine_percent_at_an_edge() {
     // A half plane: the overshoot of a truncated Fourier series at a jump is 8.95% of it (Gibbs, Nature 1899;59:606).
     let n = 256;
     let step: Vec<f32> = (0..n * n)
-        .map(|i| if (64..192).contains(&(i % n)) { 1.0 } else { 0.0 })
+        .map(|i| {
+            if (64..192).contains(&(i % n)) {
+                1.0
+            } else {
+                0.0
+            }
+        })
         .collect();
     let image = ComplexSlices::from_magnitude(&step, Zyx::new(1, n, n));
     let c = run(&image, Corruption::Gibbs { share: 0.25 });
@@ -239,7 +249,13 @@ fn a_spike_is_a_plane_wave_of_its_energy() {
         .map(|(a, b)| a - b)
         .collect();
     let level = added[0].norm();
-    assert!(level > 1e-3 && added.iter().take(N_Y * N_X).all(|v| (v.norm() - level).abs() < 1e-5));
+    assert!(
+        level > 1e-3
+            && added
+                .iter()
+                .take(N_Y * N_X)
+                .all(|v| (v.norm() - level).abs() < 1e-5)
+    );
     let Drawn::Samples(places) = &c.applied[0].drawn else {
         panic!("no places")
     };
@@ -310,11 +326,7 @@ fn each_shot_measures_the_object_in_its_pose() {
     assert!((energy(&moved.data) / energy(&image.data) - 1.0).abs() < 1e-4);
     // Two shots: half of the lines of each pose.
     let mut half = image.clone();
-    motion::apply(
-        &mut half,
-        &[Pose::default(), pose],
-        ShotOrder::Interleaved,
-    );
+    motion::apply(&mut half, &[Pose::default(), pose], ShotOrder::Interleaved);
     let (mut a, mut b, mut c) = (half.data, image.data, moved.data);
     for data in [&mut a, &mut b, &mut c] {
         fft2(data, N_Y, N_X);
