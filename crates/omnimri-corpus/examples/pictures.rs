@@ -9,7 +9,7 @@ use image::{GrayImage, Luma};
 use omnimri_corpus::augment::{Recipe, Slice, Transform};
 use omnimri_corpus::synth::{PhantomTask, SynthOptions, paste_lesion, phantom_example, synthesise};
 use omnimri_corpus::{Example, Stack};
-use omnimri_findings::TumourClass;
+use omnimri_findings::{Sequence, TumourClass};
 use omnimri_image::Plane;
 use omnimri_recon::sampling::PhaseAxis;
 use omnimri_recon::simulate::corrupt::{ComplexSlices, CorruptionKind, corrupt};
@@ -18,27 +18,27 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 /// Side of a tile and the gap between tiles.
-const TILE: u32 = 128;
+const TILE: u32 = 112;
 const GAP: u32 = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = std::env::args().nth(1).ok_or("which folder?")?;
-    let head = find(|e| {
+    let head = find(PhantomTask::Head, |e| {
         e.classes.plane == Some(Plane::Axial) && e.classes.tumour == Some(TumourClass::Glioma)
     })?;
     sheet(Path::new(&dir), "augment.png", 6, &augmented(&head)?)?;
     sheet(Path::new(&dir), "synth.png", 8, &synthesised()?)
 }
 
-/// The first simulated head that fits.
-fn find(fits: impl Fn(&Example) -> bool) -> Result<Example, Box<dyn Error>> {
+/// The first example of a task that fits.
+fn find(task: PhantomTask, fits: impl Fn(&Example) -> bool) -> Result<Example, Box<dyn Error>> {
     for seed in 0..500 {
-        let e = phantom_example(PhantomTask::Head, seed)?;
+        let e = phantom_example(task, seed)?;
         if fits(&e) {
             return Ok(e);
         }
     }
-    Err("no such head".into())
+    Err("no such example".into())
 }
 
 /// A tile: rows of grey values with their size.
@@ -112,13 +112,23 @@ fn synthesised() -> Result<Vec<Tile>, Box<dyn Error>> {
             tiles.push(tile(&phantom_example(task, seed)?.image));
         }
     }
+    // Masses after contrast agent, plaques and infarcts in FLAIR.
+    let sequence_of = |kind| match kind {
+        PathologyKind::Mass | PathologyKind::RingMass => Sequence::T1Post,
+        PathologyKind::Plaques | PathologyKind::Infarct => Sequence::Flair,
+    };
     for kind in PathologyKind::ALL {
-        tiles.push(tile(&phantom_example(PhantomTask::Lesion(kind), 2)?.image));
+        let made = find(PhantomTask::Lesion(kind), |e| {
+            e.classes.sequence == Some(sequence_of(kind)) && !e.boxes.is_empty()
+        })?;
+        tiles.push(tile(&made.image));
     }
-    let healthy = find(|e| {
-        e.classes.plane == Some(Plane::Axial) && e.classes.tumour == Some(TumourClass::None)
-    })?;
     for kind in PathologyKind::ALL {
+        let healthy = find(PhantomTask::Head, |e| {
+            e.classes.plane == Some(Plane::Axial)
+                && e.classes.tumour == Some(TumourClass::None)
+                && e.classes.sequence == Some(sequence_of(kind))
+        })?;
         let made = paste_lesion(&healthy, kind, 4)?.ok_or("no room for a lesion")?;
         tiles.push(tile(&made.image));
     }

@@ -76,10 +76,16 @@ pub(super) fn spike(
         rng.random_range(0..w) as f32 / w as f32,
     );
     let start: f32 = rng.random();
+    // The wave is a product of one along rows and one along columns.
+    let wave = |n: usize, k: f32, start: f32| -> Vec<Complex32> {
+        let turns = (0..n).map(|i| start + k * i as f32);
+        turns
+            .map(|t| Complex32::cis(std::f32::consts::TAU * t.fract()))
+            .collect()
+    };
+    let (down, across) = (wave(h, ky, start), wave(w, kx, 0.0));
     map_unit(planes, |i, v| {
-        let turns = start + ky * (i / w) as f32 + kx * (i % w) as f32;
-        let (sin, cos) = (std::f32::consts::TAU * turns.fract()).sin_cos();
-        (v + amplitude * cos).hypot(amplitude * sin)
+        (down[i / w] * across[i % w] * amplitude + v).norm()
     });
 }
 

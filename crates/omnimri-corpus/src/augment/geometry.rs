@@ -117,16 +117,28 @@ impl Elastic {
         )
     }
 
-    /// Displacement at a position.
-    pub fn shift(&self, y: f32, x: f32) -> [f32; 2] {
-        let ((row, wy), (column, wx)) = (self.spline(y, 0), self.spline(x, 1));
-        let mut sum = [0.0; 2];
-        for (i, wy) in wy.into_iter().enumerate() {
-            let first = (row + i) * (self.cells[1] + 3) + column;
-            for (knot, wx) in self.knots[first..first + 4].iter().zip(wx) {
-                sum[0] += wy * wx * knot[0];
-                sum[1] += wy * wx * knot[1];
+    /// The knots of one row, the weights of rows applied: what [`Self::shift_in`] needs.
+    pub fn row(&self, y: f32) -> Vec<[f32; 2]> {
+        let (first, weights) = self.spline(y, 0);
+        let n = self.cells[1] + 3;
+        let mut out = vec![[0.0; 2]; n];
+        for (i, w) in weights.into_iter().enumerate() {
+            let knots = &self.knots[(first + i) * n..(first + i + 1) * n];
+            for (o, k) in out.iter_mut().zip(knots) {
+                o[0] += w * k[0];
+                o[1] += w * k[1];
             }
+        }
+        out
+    }
+
+    /// Displacement at a column of a row.
+    pub fn shift_in(&self, row: &[[f32; 2]], x: f32) -> [f32; 2] {
+        let (first, weights) = self.spline(x, 1);
+        let mut sum = [0.0; 2];
+        for (knot, w) in row[first..first + 4].iter().zip(weights) {
+            sum[0] += w * knot[0];
+            sum[1] += w * knot[1];
         }
         sum
     }
@@ -163,31 +175,37 @@ impl Geometry {
             }
             Transform::Mirror if slice.mirror => {
                 // A term without a mirrored one cannot follow.
-                let known = slice.labels.iter().flatten().all(|&value| {
-                    Term::from_value(value).is_none_or(|t| mirrored_term(t).is_some())
-                });
+                let known = |t: Term| mirrored_term(t).is_some();
+                let values = present(slice.labels.as_deref().unwrap_or_default());
+                let known = values.into_iter().filter_map(Term::from_value).all(known);
                 self.mirrored = known;
             }
             _ => {}
         }
     }
 
-    /// Where a pixel of the result comes from.
-    pub fn source(&self, y: f32, x: f32, width: usize) -> (f32, f32) {
-        let [dy, dx] = match &self.elastic {
-            Some(elastic) => elastic.shift(y, x),
-            None => [0.0; 2],
-        };
-        let (y, x) = (y + dy, x + dx);
-        let (y, x) = match &self.affine {
-            Some(affine) => affine.apply(y, x),
-            None => (y, x),
-        };
-        if self.mirrored {
-            Affine::mirror(width).apply(y, x)
-        } else {
-            (y, x)
-        }
+    /// Where the pixels of a row of the result come from.
+    pub fn sources(&self, row: usize, width: usize) -> Vec<(f32, f32)> {
+        let y = row as f32;
+        let knots = self.elastic.as_ref().map(|e| (e, e.row(y)));
+        let mirror = Affine::mirror(width);
+        (0..width)
+            .map(|x| {
+                let x = x as f32;
+                let [dy, dx] = match &knots {
+                    Some((elastic, row)) => elastic.shift_in(row, x),
+                    None => [0.0; 2],
+                };
+                let (y, x) = match &self.affine {
+                    Some(affine) => affine.apply(y + dy, x + dx),
+                    None => (y + dy, x + dx),
+                };
+                match self.mirrored {
+                    true => mirror.apply(y, x),
+                    false => (y, x),
+                }
+            })
+            .collect()
     }
 
     /// Resamples image (bilinear, dark outside), labels (nearest) and boxes; mirrors labels and facts.
@@ -203,9 +221,13 @@ impl Geometry {
             ..slice.clone()
         };
         let mut found = vec![[usize::MAX, usize::MAX, 0, 0]; slice.boxes.len()];
+        let mut sources = Vec::new();
         for (i, pixel) in out.image.chunks_exact_mut(channels).enumerate() {
             let (row, column) = (i / w, i % w);
-            let (y, x) = self.source(row as f32, column as f32, w);
+            if column == 0 {
+                sources = self.sources(row, w);
+            }
+            let (y, x) = sources[column];
             if !(y > -0.5 && x > -0.5 && y < h as f32 - 0.5 && x < w as f32 - 0.5) {
                 continue;
             }
@@ -252,11 +274,24 @@ impl Geometry {
             })
             .collect();
         if self.mirrored {
-            for value in out.labels.iter_mut().flatten() {
-                *value = Term::from_value(*value).map_or(*value, |t| follow(t).value());
+            if let Some(labels) = &mut out.labels {
+                let mut table: [u8; 256] = std::array::from_fn(|v| v as u8);
+                for value in present(labels) {
+                    if let Some(term) = Term::from_value(value) {
+                        table[usize::from(value)] = follow(term).value();
+                    }
+                }
+                labels.iter_mut().for_each(|v| *v = table[usize::from(*v)]);
             }
             out.facts = slice.facts.iter().map(|f| mirrored_fact(*f)).collect();
         }
         out
     }
+}
+
+/// Values that occur.
+fn present(labels: &[u8]) -> Vec<u8> {
+    let mut seen = [false; 256];
+    labels.iter().for_each(|v| seen[usize::from(*v)] = true);
+    (0..=u8::MAX).filter(|v| seen[usize::from(*v)]).collect()
 }

@@ -4,9 +4,9 @@
 //! partial volumes, bias field, gamma, resolution, noise and artefacts, in the order of the acquisition. What is learnt from such
 //! images cannot rest on contrast.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use omnimri_findings::TumourClass;
+use omnimri_findings::{Term, TumourClass};
 use omnimri_image::{Acquisition, Zyx};
 use omnimri_recon::sampling::PhaseAxis;
 use omnimri_recon::simulate::acquire::{add_rician_noise, normal_pair};
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::clusters;
 use super::resolution::coarsen;
 use super::training_only;
+use crate::augment::mirrored_term;
 use crate::error::{Error, Result};
 use crate::example::{Classes, Example, LabelBox};
 use crate::stack::Stack;
@@ -186,22 +187,28 @@ fn deformation(source: &Example, o: &SynthOptions, rng: &mut ChaCha8Rng) -> Defo
     affine.after(&flow)
 }
 
+/// The compartment whose contrast a compartment has: the left and the right one of a pair are alike.
+fn alike(compartment: u16) -> u16 {
+    let term = u8::try_from(compartment).ok().and_then(Term::from_value);
+    let other = term.and_then(mirrored_term).map(|t| t.value().into());
+    other.map_or(compartment, |other| compartment.min(other))
+}
+
 /// A mean and a spread for every compartment, and the voxels drawn from them.
 fn contrast(compartments: &[u16], size: Zyx<usize>, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let mut found: BTreeMap<u16, [f32; 2]> = BTreeMap::new();
-    for &c in compartments {
-        found.entry(c).or_insert([0.0; 2]);
-    }
+    let there: BTreeSet<u16> = compartments.iter().copied().collect();
+    let mut found: BTreeMap<u16, [f32; 2]> = there.iter().map(|c| (alike(*c), [0.0; 2])).collect();
     // Air is dark in every magnitude image; the darkest cluster of the rest is mostly air.
     for (&c, v) in &mut found {
-        let air = c == OUTSIDE || (c == REST && rng.random_bool(0.85));
+        let air = c == OUTSIDE || (c == REST && rng.random_bool(0.95));
         *v = if air {
             [rng.random_range(0.0..0.06), rng.random_range(0.002..0.015)]
         } else {
             [rng.random_range(0.08..1.0), rng.random_range(0.005..0.07)]
         };
     }
-    let table: Vec<(u16, [f32; 2])> = found.into_iter().collect();
+    let drawn = |c: u16| found.get(&alike(c)).copied().unwrap_or_default();
+    let table: Vec<(u16, [f32; 2])> = there.into_iter().map(|c| (c, drawn(c))).collect();
     let seed: u64 = rng.random();
     let area = (size.y * size.x).max(1);
     let mut out = vec![0.0; compartments.len()];

@@ -129,6 +129,45 @@ fn compartments_get_contrasts_of_their_own() {
 }
 
 #[test]
+fn both_sides_of_a_structure_look_alike() {
+    let mut source = phantom_example(PhantomTask::Head, 1).unwrap();
+    let o = SynthOptions {
+        bias: 0.0,
+        artefact: 0.0,
+        ..SynthOptions::default()
+    };
+    // One structure on both sides and nothing else.
+    let [left, right] =
+        ["left thalamus", "right thalamus"].map(|name| Term::from_name(name).unwrap().value());
+    let w = source.image.size.x;
+    source.labels = Some(
+        (0..source.image.voxels.len())
+            .map(|i| match (i / w, i % w) {
+                (80..110, 60..85) => right,
+                (80..110, 105..130) => left,
+                _ => 0,
+            })
+            .collect(),
+    );
+    for seed in 0..4 {
+        let made = synthesise(&source, &o, seed).unwrap();
+        let mean = |value: u8| {
+            let of: Vec<f32> = made
+                .labels
+                .iter()
+                .flatten()
+                .zip(&made.image.voxels)
+                .filter(|(l, _)| **l == value)
+                .map(|(_, v)| f32::from(*v))
+                .collect();
+            of.iter().sum::<f32>() / of.len() as f32
+        };
+        let (a, b) = (mean(left), mean(right));
+        assert!((a - b).abs() < 0.08 * a.max(b) + 6.0, "{a} {b}");
+    }
+}
+
+#[test]
 fn validation_examples_and_examples_without_labels_are_refused() {
     let mut source = phantom_example(PhantomTask::Heart, 1).unwrap();
     source.split = Split::Val;
@@ -161,7 +200,7 @@ fn lesions_are_as_bright_as_their_sequence_makes_them() {
     for (sequence, kind, brighter) in [
         (Sequence::Flair, PathologyKind::Plaques, true),
         (Sequence::T1Post, PathologyKind::Mass, true),
-        (Sequence::T1Post, PathologyKind::Infarct, false),
+        (Sequence::T1, PathologyKind::Infarct, false),
     ] {
         let source = healthy(sequence);
         let (mut inside, mut before, mut n) = (0.0, 0.0, 0);
