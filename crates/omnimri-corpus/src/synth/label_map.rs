@@ -140,13 +140,17 @@ const OUTSIDE: u16 = u16::MAX;
 /// First value of the clusters of what is not labelled.
 const REST: u16 = 256;
 
-/// Labels, and clusters of the image where there is none.
+/// Labels, and clusters of the image where there is none; the image is smoothed a little first, so that its noise makes no
+/// compartments.
 fn compartments(labels: &[u8], image: &Stack, n: usize) -> Vec<u16> {
-    let rest = image.voxels.iter().zip(labels);
+    let mut smooth: Vec<f32> = image.voxels.iter().map(|v| f32::from(*v)).collect();
+    gaussian(&mut smooth, image.size, Zyx::new(0.0, 0.9, 0.9));
+    let grey: Vec<u8> = smooth.into_iter().map(|v| v as u8).collect();
+    let rest = grey.iter().zip(labels);
     let table = clusters(rest.filter(|(_, l)| **l == 0).map(|(v, _)| *v), n);
     labels
         .iter()
-        .zip(&image.voxels)
+        .zip(&grey)
         .map(|(&label, &v)| match label {
             0 => REST + u16::from(table[usize::from(v)]),
             _ => u16::from(label),

@@ -65,7 +65,10 @@ pub fn paste_lesion(source: &Example, kind: PathologyKind, seed: u64) -> Result<
     let site = Site {
         size,
         voxel_mm,
-        allowed: &brain.tissue,
+        allowed: match kind {
+            PathologyKind::Plaques => &brain.tissue,
+            _ => &brain.swollen,
+        },
         near: Some(&brain.fluid),
     };
     let Some(lesion) = PaintedLesion::random(kind, &site, seed)? else {
@@ -177,6 +180,8 @@ pub(super) fn labelled(
 struct Brain {
     /// Brain without fluid.
     tissue: Vec<bool>,
+    /// Brain with its sulci, which masses and infarcts fill as they swell.
+    swollen: Vec<bool>,
     /// Fluid well inside the brain: the ventricles, mostly.
     fluid: Vec<bool>,
     /// Mean of nearby brain.
@@ -228,9 +233,10 @@ impl Brain {
         let tissue: Vec<bool> = (0..voxels.len())
             .map(|i| inside[i] && range.contains(&voxels[i]))
             .collect();
-        let fluid = (0..voxels.len())
+        let fluid: Vec<bool> = (0..voxels.len())
             .map(|i| deep[i] && !range.contains(&voxels[i]))
             .collect();
+        let swollen = inside.iter().zip(&fluid).map(|(i, f)| *i && !*f).collect();
         // Normalised convolution: a mean over brain alone.
         let sigma = Zyx::new(4.0 / mm.z, 12.0 / mm.y, 12.0 / mm.x);
         let mut weight: Vec<f32> = tissue.iter().map(|t| f32::from(u8::from(*t))).collect();
@@ -242,6 +248,7 @@ impl Brain {
         }
         Some(Self {
             tissue,
+            swollen,
             fluid,
             level,
         })

@@ -242,7 +242,7 @@ impl<'a> Heart<'a> {
         let outer = ((rest + wall).powi(2) - rest * rest + inner * inner).sqrt();
         let wobble = 0.5 * self.outline.value(base);
         let rough = inner + 0.9 * self.ragged.value(base).clamp(-1.5, 0.6) + wobble;
-        if s >= 0.0 && s <= 1.0 && distance < rough {
+        if (0.0..=1.0).contains(&s) && distance < rough {
             let papillary = [[0.55f32, 0.8], [2.45, 0.75]].into_iter().any(|[at, far]| {
                 let (py, px) = (inner * far * 0.8 * at.sin(), inner * far * 0.8 * at.cos());
                 let size = 3.8 * taper.max(0.4);

@@ -332,7 +332,11 @@ fn each_shot_measures_the_object_in_its_pose() {
         fft2(data, N_Y, N_X);
     }
     for (i, v) in a.iter().enumerate() {
-        let from = if i / N_X % N_Y % 2 == 0 { b[i] } else { c[i] };
+        let from = if (i / N_X % N_Y).is_multiple_of(2) {
+            b[i]
+        } else {
+            c[i]
+        };
         assert!((v - from).norm() < 1e-4);
     }
 }
