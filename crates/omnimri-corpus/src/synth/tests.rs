@@ -1,8 +1,10 @@
 use omnimri_findings::{Label, Region, Sequence, Term, TumourClass};
-use omnimri_image::Zyx;
+use omnimri_image::{Plane, Zyx};
 use omnimri_recon::simulate::pathology::PathologyKind;
+use omnimri_recon::simulate::{Cut, HeadSpec, render, slice};
 
 use super::*;
+use crate::example::Classes;
 use crate::stack::Stack;
 
 const TASKS: [PhantomTask; 5] = [
@@ -180,18 +182,24 @@ fn validation_examples_and_examples_without_labels_are_refused() {
 
 /// A healthy head of a known sequence.
 fn healthy(sequence: Sequence) -> Example {
-    let mut seed = 0;
-    loop {
-        let e = phantom_example(PhantomTask::Head, seed).unwrap();
-        let c = &e.classes;
-        if c.tumour == Some(TumourClass::None)
-            && c.sequence == Some(sequence)
-            && c.plane == Some(omnimri_image::Plane::Axial)
-        {
-            return e;
-        }
-        seed += 1;
-        assert!(seed < 400);
+    let spec = HeadSpec::average(3);
+    let n = 144;
+    let phantom = slice(&spec, Cut::axial(12.0, 1.45), n, n).unwrap();
+    let voxels = render(&phantom, &physics(sequence).unwrap());
+    let spacing = Zyx::new(1.0, 1.45, 1.45);
+    let image = Stack::from_voxels(&voxels, Zyx::new(1, n, n), Some(spacing), None);
+    Example {
+        image: image.unwrap(),
+        labels: None,
+        annotated: [Label::Glioma, Label::MsLesion].map(Term::from).to_vec(),
+        classes: Classes {
+            plane: Some(Plane::Axial),
+            sequence: Some(sequence),
+            region: Some(Region::Brain),
+            tumour: Some(TumourClass::None),
+            ..Classes::default()
+        },
+        ..phantom_example(PhantomTask::Heart, 1).unwrap()
     }
 }
 
