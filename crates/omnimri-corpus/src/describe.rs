@@ -253,8 +253,11 @@ mod tests {
             split: Split::Train,
             image: Stack::from_voxels(&voxels, size, Some(Zyx::new(3.0, 1.0, 0.5)), None).unwrap(),
             labels: (!annotated.is_empty()).then_some(labels),
-            annotated: annotated.to_vec(),
+            annotated: annotated.iter().map(|&l| l.into()).collect(),
+            boxes: Vec::new(),
             classes,
+            acquisition: Default::default(),
+            texts: Vec::new(),
             questions: Vec::new(),
         }
     }

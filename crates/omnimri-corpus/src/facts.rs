@@ -25,7 +25,8 @@ impl Example {
         facts.extend(classes.region.map(Fact::Region));
         facts.extend(classes.tumour.map(Fact::Tumour));
         facts.extend(classes.cardiac.map(Fact::Cardiac));
-        for (label, n) in self.label_counts() {
+        // Terms that are no label have no sentence yet, so nothing is said of them.
+        for (label, n) in self.known_counts() {
             match label {
                 Label::MsLesion => facts.push(Fact::MsLesions { present: n > 0 }),
                 _ if n > 0 && !label.is_finding() => facts.push(Fact::Structure(label)),
@@ -42,11 +43,16 @@ impl Example {
         canonical(&facts)
     }
 
+    /// As [`Self::label_counts`], of the terms that are labels.
+    pub(crate) fn known_counts(&self) -> impl Iterator<Item = (Label, usize)> {
+        let counts = self.label_counts().into_iter();
+        counts.filter_map(|(term, n)| Some((term.label()?, n)))
+    }
+
     /// The tumour with the most voxels, with its measurement. Scattered lesions have no one place and size.
     fn main_lesion(&self) -> Option<(Label, Volume, Measurement)> {
         let (label, _) = self
-            .label_counts()
-            .into_iter()
+            .known_counts()
             .filter(|&(label, n)| n > 0 && TumourClass::from_label(label).is_some())
             .max_by_key(|&(_, n)| n)?;
         let volume = self.volume();
@@ -176,7 +182,10 @@ mod tests {
                 None,
             ),
             labels: Some(labels),
-            annotated: vec![Label::Glioma, Label::Meningioma],
+            annotated: vec![Label::Glioma.into(), Label::Meningioma.into()],
+            boxes: Vec::new(),
+            acquisition: Acquisition::default(),
+            texts: Vec::new(),
             classes: Classes {
                 plane: Some(Plane::Axial),
                 sequence: Some(Sequence::T1Post),
@@ -227,7 +236,7 @@ mod tests {
         let mut e = example(15);
         e.labels = Some(vec![0; e.image.size.count()]);
         e.classes.tumour = None;
-        e.annotated = vec![Label::MsLesion];
+        e.annotated = vec![Label::MsLesion.into()];
         assert!(e.facts().contains(&Fact::MsLesions { present: false }));
         e.annotated.clear();
         assert!(

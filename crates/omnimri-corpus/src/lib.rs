@@ -22,6 +22,7 @@ pub mod describe;
 mod error;
 pub mod example;
 mod facts;
+mod json_table;
 pub mod licence;
 pub mod listing;
 pub mod load;

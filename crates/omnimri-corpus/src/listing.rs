@@ -173,7 +173,7 @@ impl fmt::Display for Shown {
         writeln!(f, "  layout     {}", e.layout)?;
         writeln!(f, "             from: {}", e.layout_from)?;
         match &e.adapter {
-            Some(adapter) => writeln!(f, "  adapter    {}", adapter.kind())?,
+            Some(adapter) => writeln!(f, "  adapter    {}", adapter.kind.name())?,
             None => writeln!(f, "  adapter    none yet: the entry holds facts only")?,
         }
         if !e.overlaps_with.is_empty() {

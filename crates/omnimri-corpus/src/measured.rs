@@ -1,7 +1,7 @@
 //! The default filler: statements measured on the image and its labels, none of which states what is not known.
 
 use omnimri_findings::verify::Origin;
-use omnimri_findings::{Fact, Label, Sequence, Signal, TumourClass, lesion_signal};
+use omnimri_findings::{Fact, Label, Sequence, Signal, Term, TumourClass, lesion_signal};
 
 use crate::describe::{Level, Sentence, TextFiller, statements};
 use crate::error::Result;
@@ -98,8 +98,8 @@ fn signal(example: &Example, variant: u64) -> Vec<Sentence> {
         ))
     });
     match compared {
-        Some((Label::LeftVentricleCavity, Signal::HyperintenseLesion))
-            if sequence == Some(Sequence::Cine) =>
+        Some((term, Signal::HyperintenseLesion))
+            if term == Label::LeftVentricleCavity && sequence == Some(Sequence::Cine) =>
         {
             statements(level, &[Fact::Signal(Signal::BrightBlood)], variant)
         }
@@ -146,17 +146,17 @@ fn signal(example: &Example, variant: u64) -> Vec<Sentence> {
 
 /// Which findings someone looked for without outlining any; `None` where some are outlined.
 fn findings(example: &Example, variant: u64) -> Option<String> {
-    let looked: Vec<Label> = example
+    let looked: Vec<Term> = example
         .annotated
         .iter()
         .copied()
         .filter(|l| l.is_finding())
         .collect();
-    if example.present().into_iter().any(Label::is_finding) {
+    if example.present().into_iter().any(Term::is_finding) {
         // Scattered lesions have no one place and size: their count of voxels is what can be said.
         return example
             .present()
-            .contains(&Label::MsLesion)
+            .contains(&Label::MsLesion.into())
             .then(|| share(example, variant));
     }
     if looked.is_empty() {
@@ -168,7 +168,8 @@ fn findings(example: &Example, variant: u64) -> Option<String> {
             .to_owned(),
         );
     }
-    let kinds = if looked.iter().all(|l| TumourClass::from_label(*l).is_some()) {
+    let is_tumour = |t: &Term| t.label().and_then(TumourClass::from_label).is_some();
+    let kinds = if looked.iter().all(is_tumour) {
         "tumour"
     } else {
         "lesion"

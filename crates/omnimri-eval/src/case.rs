@@ -79,8 +79,7 @@ pub(crate) fn cases(
     let canonical = entry
         .adapter
         .as_ref()
-        .and_then(Adapter::nifti_form)
-        .is_some_and(|form| form.canonical);
+        .is_some_and(|adapter| adapter.form.canonical);
     loaded
         .examples
         .into_iter()
@@ -99,13 +98,8 @@ pub(crate) fn cases(
 
 /// The image file of an example, where id and file are made of the same one column.
 fn file_of(set: Set, adapter: Option<&Adapter>, id: &str) -> Result<String> {
-    let template = match adapter {
-        Some(Adapter::ImageFolderCsv(s)) => s.image.as_str(),
-        Some(Adapter::NiftiFolder(s)) => s.image.as_str(),
-        Some(Adapter::QuestionAnswerCsv(s)) => s.image.as_str(),
-        _ => "",
-    };
-    let column = adapter.map_or("", |a| a.rows().id.as_str());
+    let template = adapter.and_then(|a| a.image.as_deref()).unwrap_or_default();
+    let column = adapter.map_or("", |a| a.rows.id.as_str());
     match template.split_once(column) {
         Some((before, after))
             if !column.is_empty() && !after.contains('{') && !before.contains('{') =>

@@ -106,6 +106,25 @@ impl NpyData {
         }
     }
 
+    /// Values as single precision; of complex ones the magnitude, of truths 0 and 1.
+    pub fn magnitudes(&self) -> Vec<f32> {
+        match self {
+            Self::Bool(v) => v.iter().map(|&b| f32::from(u8::from(b))).collect(),
+            Self::I8(v) => v.iter().map(|&x| f32::from(x)).collect(),
+            Self::I16(v) => v.iter().map(|&x| f32::from(x)).collect(),
+            Self::I32(v) => v.iter().map(|&x| x as f32).collect(),
+            Self::I64(v) => v.iter().map(|&x| x as f32).collect(),
+            Self::U8(v) => v.iter().map(|&x| f32::from(x)).collect(),
+            Self::U16(v) => v.iter().map(|&x| f32::from(x)).collect(),
+            Self::U32(v) => v.iter().map(|&x| x as f32).collect(),
+            Self::U64(v) => v.iter().map(|&x| x as f32).collect(),
+            Self::F32(v) => v.clone(),
+            Self::F64(v) => v.iter().map(|&x| x as f32).collect(),
+            Self::Complex32(v) => v.iter().map(|x| x.norm()).collect(),
+            Self::Complex64(v) => v.iter().map(|x| x.norm() as f32).collect(),
+        }
+    }
+
     /// Which values are not zero (NaN is not zero).
     pub fn non_zero(&self) -> Vec<bool> {
         match self {
@@ -131,7 +150,17 @@ impl NpyData {
 pub fn read_npy(path: &Path, options: &OpenOptions) -> Result<NpyArray> {
     let mut file = File::open(path).map_err(Error::io(path, "read"))?;
     let length = file.metadata().map_err(Error::io(path, "read"))?.len();
-    let (header, start) = Header::read(path, &mut file, length)?;
+    read_npy_from(path, &mut file, length, options)
+}
+
+/// As [`read_npy`], from a stream of `length` bytes.
+pub(crate) fn read_npy_from(
+    path: &Path,
+    file: &mut impl Read,
+    length: u64,
+    options: &OpenOptions,
+) -> Result<NpyArray> {
+    let (header, start) = Header::read(path, file, length)?;
     let n = header
         .shape
         .iter()

@@ -47,6 +47,10 @@ pub struct Acquisition {
 pub enum SourceKind {
     /// NIfTI-1 or NIfTI-2.
     Nifti,
+    /// MetaImage.
+    MetaImage,
+    /// NRRD.
+    Nrrd,
     /// DICOM series.
     Dicom,
     /// PNG or JPEG slice.

@@ -62,7 +62,7 @@ fn looks_alike(seen: &Seen) -> Result<bool> {
         .iter()
         .enumerate()
         .fold(0, |b, (i, v)| if *v > p[b] { i } else { b });
-    Ok(Region::ALL.get(best).is_some_and(|r| MIRRORED.contains(r)))
+    Ok(Region::HEAD.get(best).is_some_and(|r| MIRRORED.contains(r)))
 }
 
 #[cfg(test)]
@@ -75,7 +75,7 @@ mod tests {
     fn model(region: Region) -> OmniMri {
         let device = Device::flex();
         let mut model = ModelConfig::tiny().init(&device).unwrap();
-        let at = Region::ALL.iter().position(|r| *r == region).unwrap();
+        let at = Region::HEAD.iter().position(|r| *r == region).unwrap();
         model.heads.prefer_region(at);
         model
     }

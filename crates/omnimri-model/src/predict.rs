@@ -47,11 +47,11 @@ pub struct Predictor {
 /// What the model sees in a volume.
 #[derive(Debug)]
 pub struct Look {
-    /// Probabilities of [`Region::ALL`], then of "not an MRI slice this model knows".
+    /// Probabilities of [`Region::HEAD`], then of "not an MRI slice this model knows".
     pub region: Vec<f32>,
     /// Probabilities of [`omnimri_image::Plane::ALL`], in display order of the slices.
     pub plane: Vec<f32>,
-    /// Probabilities of [`omnimri_findings::Sequence::ALL`].
+    /// Probabilities of [`omnimri_findings::Sequence::HEAD`].
     pub sequence: Vec<f32>,
     /// Probabilities of [`omnimri_findings::TumourClass::ALL`].
     pub tumour: Vec<f32>,
@@ -183,7 +183,7 @@ impl Predictor {
             .map(|(h, l)| pooled(*h, l))
             .collect();
         let best = argmax(&classes[0]);
-        let tasks = Region::ALL
+        let tasks = Region::HEAD
             .get(best)
             .map_or(&[][..], |r| MaskTask::of_region(*r));
         let masks = tasks

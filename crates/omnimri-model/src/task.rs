@@ -63,6 +63,8 @@ impl MaskTask {
                 Self::Structure(Label::VertebraL4),
                 Self::Structure(Label::VertebraL5),
             ],
+            // Regions that the head does not know have nothing to draw.
+            _ => &[],
         }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) const NOTHING: &str = "\u{2013}";
 pub(crate) fn kind(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Nifti => "NIfTI",
+        SourceKind::MetaImage => "MetaImage",
+        SourceKind::Nrrd => "NRRD",
         SourceKind::Dicom => "DICOM",
         SourceKind::Image => "PNG or JPEG slice",
         SourceKind::KSpace => "k-space",

@@ -156,12 +156,12 @@ pub fn class_targets(e: &Example) -> [Option<usize>; 5] {
     let region = if c.modality_mr == Some(false) {
         Some(OUT_OF_SCOPE)
     } else {
-        of(&Region::ALL, c.region)
+        of(&Region::HEAD, c.region)
     };
     [
         region,
         of(&Plane::ALL, c.plane),
-        of(&Sequence::ALL, c.sequence),
+        of(&Sequence::HEAD, c.sequence),
         of(&TumourClass::ALL, c.tumour),
         of(&CardiacClass::ALL, c.cardiac),
     ]
@@ -259,7 +259,9 @@ pub fn sample(
 /// A batch of labelled slices.
 pub fn dense(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Option<DenseBatch> {
     let mut rng = step_rng(seed, step);
-    let labelled = |e: &Example| e.labels.is_some() && !e.annotated.is_empty();
+    // Terms that are no label are no target.
+    let labelled =
+        |e: &Example| e.labels.is_some() && e.annotated.iter().any(|t| t.label().is_some());
     let drawn = pool.draw(&mut rng, &ingredient.sets, ingredient.batch, labelled)?;
     let side = side_of(drawn[0]);
     let tasks = common_tasks(&drawn);
@@ -304,9 +306,10 @@ fn common_tasks(examples: &[&Example]) -> Vec<MaskTask> {
     MaskTask::ALL
         .into_iter()
         .filter(|t| {
-            examples
-                .iter()
-                .all(|e| e.annotated.iter().any(|l| MaskTask::of(*l) == *t))
+            examples.iter().all(|e| {
+                let mut labels = e.annotated.iter().filter_map(|term| term.label());
+                labels.any(|l| MaskTask::of(l) == *t)
+            })
         })
         .collect()
 }

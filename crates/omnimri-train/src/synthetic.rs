@@ -1,9 +1,9 @@
 //! Simulated heads with and without a tumour (`omnimri_recon::simulate`): outlines and classes without any data.
 
 use omnimri_corpus::{Classes, DatasetId, Example, Split, Stack};
-use omnimri_findings::{Label, Region, Sequence as Weighting, TumourClass};
+use omnimri_findings::{Label, Region, Sequence as Weighting, Term, TumourClass};
 use omnimri_image::volume_ops::percentiles;
-use omnimri_image::{Plane, Zyx};
+use omnimri_image::{Acquisition, Plane, Zyx};
 use omnimri_model::preprocess::SIDE;
 use omnimri_model::task::MaskTask;
 use omnimri_recon::simulate::phantom::{Cut, slice};
@@ -67,7 +67,10 @@ pub fn example(seed: u64) -> Option<Example> {
                 .map(|m| if *m { label.value() } else { 0 })
                 .collect(),
         ),
-        annotated: vec![Label::Glioma, Label::Meningioma, Label::PituitaryTumour],
+        annotated: [Label::Glioma, Label::Meningioma, Label::PituitaryTumour]
+            .map(Term::from)
+            .to_vec(),
+        boxes: Vec::new(),
         classes: Classes {
             plane: Some(Plane::Axial),
             sequence: Some(weighting),
@@ -76,6 +79,8 @@ pub fn example(seed: u64) -> Option<Example> {
             cardiac: None,
             modality_mr: Some(true),
         },
+        acquisition: Acquisition::default(),
+        texts: Vec::new(),
         questions: Vec::new(),
     })
 }

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::prelude::*;
 use omnimri_corpus::Example;
 use omnimri_findings::questions::{Question, questions};
-use omnimri_findings::{Label, report_text};
+use omnimri_findings::{Label, Term, report_text};
 use omnimri_model::decoder::mask_moments;
 use omnimri_model::encoder::Pyramid;
 use omnimri_model::model::Seen;
@@ -186,7 +186,7 @@ pub fn batch(
 ) -> Result<Option<TextBatch>> {
     let mut rng = step_rng(seed, step);
     let usable = |e: &Example| match i.kind {
-        Kind::Grounded => e.labels.is_some() && !e.present().is_empty(),
+        Kind::Grounded => e.labels.is_some() && present(e).next().is_some(),
         Kind::Instruct => !e.questions.is_empty() || !e.facts().is_empty(),
         _ => !e.facts().is_empty(),
     };
@@ -194,7 +194,7 @@ pub fn batch(
         return Ok(None);
     };
     let task = (i.kind == Kind::Grounded).then(|| {
-        let present = drawn[0].present();
+        let present: Vec<Label> = present(drawn[0]).collect();
         MaskTask::of(present[rng.random_range(0..present.len())])
     });
     let side = side_of(drawn[0]);
@@ -214,6 +214,11 @@ pub fn batch(
     Ok(Some(assemble(&mut rng, kept, tokenizer, side, i, task)))
 }
 
+/// Labels that are there; terms that are no label are nothing to ask for.
+fn present(e: &Example) -> impl Iterator<Item = Label> {
+    e.present().into_iter().filter_map(Term::label)
+}
+
 fn part(
     mut rng: ChaCha8Rng,
     e: &Example,
@@ -222,7 +227,7 @@ fn part(
     i: &Ingredient,
     task: Option<MaskTask>,
 ) -> Result<Option<Part>> {
-    let wanted = task.and_then(|t| e.present().into_iter().find(|l| MaskTask::of(*l) == t));
+    let wanted = task.and_then(|t| present(e).find(|l| MaskTask::of(*l) == t));
     let Some(x) = exchange(&mut rng, e, i.kind, wanted) else {
         return Ok(None);
     };

@@ -118,7 +118,7 @@ fn plane(volume: &Volume, look: &Look) -> Option<(Plane, Source)> {
 fn sequence(volume: &Volume, look: &Look) -> Option<(Sequence, Source)> {
     match header_sequence(volume) {
         Some(s) => Some((s, Source::Header)),
-        None => best(&Sequence::ALL, &look.sequence).map(|(s, _)| (s, Source::Model)),
+        None => best(&Sequence::HEAD, &look.sequence).map(|(s, _)| (s, Source::Model)),
     }
 }
 
@@ -315,7 +315,7 @@ fn diagnosis(region: Region, look: &Look) -> Vec<DiagnosisEntry> {
             .into_iter()
             .map(|(c, p)| entry(c.name(), p))
             .collect(),
-        Region::Hippocampus | Region::LumbarSpine => Vec::new(),
+        _ => Vec::new(),
     };
     out.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     out

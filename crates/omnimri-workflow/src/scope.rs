@@ -44,7 +44,7 @@ pub fn scope(volume: &Volume, look: &Look) -> Scope {
         }
     });
     let strange = look.region.get(OUT_OF_SCOPE).copied().unwrap_or(0.0);
-    match Region::ALL.get(best) {
+    match Region::HEAD.get(best) {
         Some(region) if strange < OUT => Scope::Known(*region, f64::from(look.region[best])),
         _ => Scope::OutOfScope(format!(
             "The image does not look like an MRI slice of a region this model knows (probability {strange:.2} that it is none)."

@@ -1,9 +1,23 @@
 //! Adapters: a few general readers of layouts, driven by the settings in a catalogue entry.
 //!
-//! Every adapter turns its table or folder into items (what to read and what is known of it); reading an item is
-//! one function for all of them. A new dataset of a known layout is a new TOML file, not new code.
+//! Every layout turns its tables or folders into rows, and rows into items (what to read and what is known of it) by one path;
+//! reading an item is one function for all of them. A new dataset of a known layout is a new TOML file, not new code.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `settings` | what an entry says |
+//! | `rows`, `pattern`, `bids`, `decathlon` | rows, from tables, names of files, and layouts that list themselves |
+//! | `items`, `choose`, `boxes`, `dicom` | items from rows |
+//! | `read` | pixels, masks, texts |
 
+mod bids;
+mod boxes;
+mod choose;
+mod decathlon;
+mod dicom;
+mod item;
 mod items;
+mod pattern;
 mod read;
 mod rows;
 mod settings;
@@ -14,6 +28,8 @@ pub use settings::{
     QuestionRule, RawForm, Rows, Series, SplitFile, SubjectBlock, TextRule, VolumeForm,
 };
 
-pub(crate) use items::{Item, list};
+pub(crate) use choose::class_columns;
+pub(crate) use item::Item;
+pub(crate) use items::{columns, list};
 pub(crate) use read::{Fault, read_item};
 pub(crate) use rows::has_rows;

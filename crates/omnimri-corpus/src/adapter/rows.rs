@@ -1,27 +1,41 @@
-//! The rows of a dataset: from its table, or from the names of its files where it has none.
+//! The rows of a dataset: from its tables, from the names of its files, or from a layout that lists itself.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::settings::Rows;
+use super::settings::{Adapter, AdapterKind, Join, Rows};
+use super::{bids, decathlon, pattern};
 use crate::catalogue::CatalogueEntry;
 use crate::error::{Error, Result};
-use crate::table::{Table, placeholders};
+use crate::example::Split;
+use crate::json_table::Shape;
+use crate::table::{Row, Table, placeholders, read_text};
+
+/// Percentage of subjects put into val where the layout lists itself and the entry does not say.
+const USUAL_VAL_PERCENT: u64 = 10;
 
 /// True if the folder holds something to list.
-pub(crate) fn has_rows(adapter: &super::Adapter, dir: &Path) -> bool {
-    match (&adapter.rows().table, &adapter.rows().list) {
-        (Some(table), _) => dir.join(table).is_file(),
-        (None, Some(list)) => matches(dir, list).is_ok_and(|found| !found.is_empty()),
-        (None, None) => false,
+pub(crate) fn has_rows(adapter: &Adapter, dir: &Path) -> bool {
+    match adapter.kind {
+        AdapterKind::Bids => bids::root(adapter, dir).is_dir(),
+        AdapterKind::Decathlon => decathlon::json(adapter, dir).is_file(),
+        _ => {
+            let rows = &adapter.rows;
+            let mut tables = rows.table.iter().chain(rows.tables.iter().map(|t| &t.file));
+            match &rows.list {
+                Some(list) => pattern::matches(dir, list).is_ok_and(|found| !found.is_empty()),
+                None => tables.any(|table| dir.join(table).is_file()),
+            }
+        }
     }
 }
 
 /// The rows, and the path that messages name.
 pub(crate) fn read_rows(
     entry: &CatalogueEntry,
-    rows: &Rows,
+    adapter: &Adapter,
     dir: &Path,
 ) -> Result<(Table, PathBuf)> {
     let missing = |path: PathBuf, what: &str| Error::Missing {
@@ -32,37 +46,194 @@ pub(crate) fn read_rows(
             entry.name
         ),
     };
-    if let Some(table) = &rows.table {
-        let path = dir.join(table);
+    let rows = &adapter.rows;
+    let shape = Shape {
+        items: rows.items.as_deref(),
+        explode: rows.explode.as_deref(),
+    };
+    let read = |file: &str| {
+        let path = dir.join(file);
         if !path.is_file() {
             return Err(missing(path, "table"));
         }
-        return Ok((Table::read(&path)?, path));
+        Table::read(&path, shape)
+    };
+    let (mut table, path) = match adapter.kind {
+        AdapterKind::Bids => {
+            let path = bids::root(adapter, dir);
+            if !path.is_dir() {
+                return Err(missing(path, "folder"));
+            }
+            (bids::table(adapter, dir)?, path)
+        }
+        AdapterKind::Decathlon => {
+            let path = decathlon::json(adapter, dir);
+            if !path.is_file() {
+                return Err(missing(path, "dataset.json"));
+            }
+            (decathlon::table(adapter, dir)?, path)
+        }
+        _ => match (&rows.table, &rows.list) {
+            (Some(file), _) => (read(file)?, dir.join(file)),
+            (None, Some(list)) => (listed(dir, list)?, dir.join(list)),
+            (None, None) => {
+                let mut all: Option<Table> = None;
+                for part in &rows.tables {
+                    let mut table = read(&part.file)?;
+                    table.set_column(&rows.split, |_| part.part.name().to_owned());
+                    match &mut all {
+                        Some(all) => all.append(&table),
+                        None => all = Some(table),
+                    }
+                }
+                let path = dir.join(rows.tables.first().map_or("", |t| &t.file));
+                (all.ok_or_else(|| missing(path.clone(), "tables"))?, path)
+            }
+        },
+    };
+    for join in &rows.joins {
+        add_columns(&mut table, join, dir).map_err(|e| match e {
+            Error::Io { path, .. } => missing(path, "table"),
+            other => other,
+        })?;
     }
-    let list = rows.list.as_deref().unwrap_or_default();
-    let column = placeholders(list).first().copied().unwrap_or_default();
-    let path = dir.join(list);
-    let found = matches(dir, list)?;
-    if found.is_empty() {
+    table.require(rows.keep.keys().map(String::as_str))?;
+    table.retain(|row| {
+        rows.keep
+            .iter()
+            .all(|(column, values)| values.iter().any(|v| v == row.get(column)))
+    });
+    if table.rows().next().is_none() {
         return Err(missing(path, "files"));
     }
-    let cells = found
+    Ok((table, path))
+}
+
+/// A row for every match of a path with names.
+fn listed(dir: &Path, list: &str) -> Result<Table> {
+    let mut columns: Vec<&str> = Vec::new();
+    for name in placeholders(list) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    let rows = pattern::matches(dir, list)?
         .into_iter()
-        .map(|name| {
-            let one = Table::from_rows(&path, &[column], vec![vec![name.clone()]]);
-            let subject = one
-                .rows()
-                .next()
-                .map_or_else(String::new, |r| r.fill(&rows.subject));
-            let split = if is_val(&entry.name, &subject, rows.val_percent) {
-                "val"
-            } else {
-                "train"
-            };
-            vec![name, split.to_owned()]
+        .map(|values| {
+            let cell = |c: &&str| values.get(*c).cloned().unwrap_or_default();
+            columns.iter().map(cell).collect()
         })
         .collect();
-    Ok((Table::from_rows(&path, &[column, &rows.split], cells), path))
+    Ok(Table::from_rows(&dir.join(list), &columns, rows))
+}
+
+/// Adds the columns of another table to the rows that it knows.
+fn add_columns(table: &mut Table, join: &Join, dir: &Path) -> Result<()> {
+    let shape = Shape {
+        items: join.items.as_deref(),
+        explode: None,
+    };
+    let other = Table::read(&dir.join(&join.table), shape)?;
+    other.require(placeholders(&join.with))?;
+    let mut found: HashMap<String, Row<'_>> = HashMap::new();
+    for row in other.rows() {
+        found.entry(row.fill(&join.with)).or_insert(row);
+    }
+    let keys: Vec<String> = table.rows().map(|row| row.fill(&join.on)).collect();
+    for column in other.columns() {
+        let name = format!("{}{column}", join.prefix);
+        // A column of the row's own stays.
+        if table.has(&name) {
+            continue;
+        }
+        let mut keys = keys.iter();
+        table.set_column(&name, |_| {
+            let row = keys.next().and_then(|key| found.get(key));
+            row.map_or_else(String::new, |row| row.get(column).to_owned())
+        });
+    }
+    Ok(())
+}
+
+/// Tells the part of a row: by its column, by a list of names, or by a hash of its subject.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    dataset: &'a str,
+    rows: &'a Rows,
+    column: bool,
+    lists: Vec<(&'a str, Split, HashSet<String>)>,
+    percent: Option<u64>,
+}
+
+impl<'a> Parts<'a> {
+    /// Reads the lists; refuses a table that leaves the part open.
+    pub fn new(
+        entry: &'a CatalogueEntry,
+        adapter: &'a Adapter,
+        table: &Table,
+        dir: &Path,
+    ) -> Result<Self> {
+        let rows = &adapter.rows;
+        let column = table.has(&rows.split);
+        let from_table = rows.table.is_some();
+        let usual = (!from_table).then_some(USUAL_VAL_PERCENT);
+        let percent = rows.val_percent.or(usual.filter(|_| !column));
+        if !column && rows.split_files.is_empty() && percent.is_none() {
+            table.require([rows.split.as_str()])?;
+        }
+        let mut lists = Vec::new();
+        for list in &rows.split_files {
+            table.require(placeholders(&list.name))?;
+            let path = dir.join(&list.file);
+            let names = read_text(&path)?;
+            let names = names
+                .lines()
+                .filter_map(|line| line.split([',', '\t', ' ']).find(|w| !w.trim().is_empty()))
+                .map(|word| word.trim().trim_matches('"').to_owned())
+                .collect();
+            lists.push((list.name.as_str(), list.part, names));
+        }
+        Ok(Self {
+            dataset: &entry.name,
+            rows,
+            column,
+            lists,
+            percent,
+        })
+    }
+
+    /// The part of a row whose subject is known.
+    pub fn of(&self, row: Row<'_>, subject: &str) -> std::result::Result<Split, String> {
+        if self.column {
+            let word = row.get(&self.rows.split);
+            if let Some(split) = self.rows.split_words.get(word) {
+                return Ok(*split);
+            }
+            match word.to_lowercase().as_str() {
+                "train" | "training" | "tr" => return Ok(Split::Train),
+                "val" | "valid" | "validation" | "dev" | "test" | "testing" | "ts" => {
+                    return Ok(Split::Val);
+                }
+                "" if !self.lists.is_empty() || self.percent.is_some() => {}
+                _ => {
+                    return Err(format!(
+                        "{}: expected train, val or test, found {word:?}",
+                        self.rows.split
+                    ));
+                }
+            }
+        }
+        for (template, split, names) in &self.lists {
+            if names.contains(row.fill(template).as_str()) {
+                return Ok(*split);
+            }
+        }
+        match self.percent {
+            Some(percent) if is_val(self.dataset, subject, percent) => Ok(Split::Val),
+            Some(_) => Ok(Split::Train),
+            None => Err("in none of the lists of parts".into()),
+        }
+    }
 }
 
 /// Is this subject val? A hash of its name, so that adding subjects moves none from one part to the other.
@@ -73,78 +244,9 @@ fn is_val(dataset: &str, subject: &str, percent: u64) -> bool {
     u64::from_be_bytes(first) % 100 < percent
 }
 
-/// Sorted values of the one `{name}` of `template` among the files and folders of `dir`.
-fn matches(dir: &Path, template: &str) -> Result<Vec<String>> {
-    let (before, after) = template.split_once('{').unwrap_or((template, "}"));
-    let after = after.split_once('}').map_or("", |(_, rest)| rest);
-    let (folder, prefix) = before.rsplit_once('/').unwrap_or(("", before));
-    let (suffix, below) = match after.split_once('/') {
-        Some((suffix, below)) => (suffix, Some(below)),
-        None => (after, None),
-    };
-    let folder = dir.join(folder);
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(&folder).map_err(Error::io(&folder, "list"))? {
-        let file = file.map_err(Error::io(&folder, "list"))?;
-        let name = file.file_name().to_string_lossy().into_owned();
-        // macOS leaves `._name` beside every file of some published archives.
-        if name.starts_with('.') {
-            continue;
-        }
-        let middle = name
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.strip_suffix(suffix));
-        let Some(middle) = middle.filter(|m| !m.is_empty()) else {
-            continue;
-        };
-        if below.is_none_or(|rest| {
-            file.path()
-                .join(rest.replace(&wildcard(template), middle))
-                .exists()
-        }) {
-            found.push(middle.to_owned());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The `{name}` of a template, braces included.
-fn wildcard(template: &str) -> String {
-    placeholders(template)
-        .first()
-        .map_or_else(String::new, |name| format!("{{{name}}}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lists_files_and_case_folders() {
-        let dir = tempfile::tempdir().unwrap();
-        for path in [
-            "im/a_1.nii.gz",
-            "im/._a_1.nii.gz",
-            "im/b.txt",
-            "c/p2/p2_t1.nii",
-            "c/p3/x",
-        ] {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
-        }
-        assert_eq!(matches(dir.path(), "im/{id}.nii.gz").unwrap(), ["a_1"]);
-        assert_eq!(matches(dir.path(), "c/{case}").unwrap(), ["p2", "p3"]);
-        assert_eq!(
-            matches(dir.path(), "c/p{case}/p{case}_t1.nii").unwrap(),
-            ["2"]
-        );
-        assert!(matches(dir.path(), "none/{id}").unwrap().is_empty());
-    }
 
     #[test]
     fn the_hash_split_keeps_its_share_and_its_members() {

@@ -79,16 +79,21 @@ impl Scan {
         if paths.is_empty() {
             return Err(Error::EmptyFolder { path: path.into() });
         }
+        let scan = Self::of_files(paths, options);
+        scan.check_size(path, options)?;
+        Ok(scan)
+    }
+
+    /// Reads the headers of these files, in parallel; nothing is held against the voxel limit.
+    pub fn of_files(paths: Vec<PathBuf>, options: &OpenOptions) -> Self {
         let headers: Vec<_> = paths
             .into_par_iter()
             .map(|p| (read_header(&p, options), p))
             .collect();
         let mut scan = Self::default();
-        let mut n_voxels = 0_usize;
         for (header, file) in headers {
             match header {
                 Ok((info, records)) => {
-                    n_voxels = n_voxels.saturating_add(info.format.n_samples() * info.n_frames);
                     let file = scan.files.len();
                     scan.records
                         .extend(records.into_iter().map(|r| FrameRecord { file, ..r }));
@@ -97,6 +102,14 @@ impl Scan {
                 Err(error) => scan.left_out.push(LeftOut::new(file, error)),
             }
         }
+        scan
+    }
+
+    /// Refuses images that together exceed the voxel limit.
+    pub fn check_size(&self, path: &Path, options: &OpenOptions) -> Result<()> {
+        let n_voxels = self.files.iter().fold(0_usize, |n, info| {
+            n.saturating_add(info.format.n_samples().saturating_mul(info.n_frames))
+        });
         if n_voxels > options.max_voxels {
             return Err(Error::TooLarge {
                 path: path.into(),
@@ -106,7 +119,7 @@ impl Scan {
                 hint: "give one series at a time or raise the voxel limit",
             });
         }
-        Ok(scan)
+        Ok(())
     }
 
     /// The error of a path without any readable image.

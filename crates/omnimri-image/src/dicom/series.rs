@@ -1,7 +1,7 @@
 //! Every image series below a path to volumes.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -11,6 +11,7 @@ use super::pixels::read_frame;
 use super::scan::{LeftOut, Scan};
 use super::stacks::{Stack, stacks};
 use crate::nifti::{Decoded, make_finite};
+use crate::open::files_below;
 use crate::volume_ops::plane_of;
 use crate::{Acquisition, Error, OpenOptions, Result, SourceKind, Volume, memory};
 
@@ -35,7 +36,9 @@ pub fn read_dicom(path: &Path, options: &OpenOptions) -> Result<Vec<Volume>> {
     if made.is_empty() {
         return Err(scan.no_images(path));
     }
-    let with_warnings = |Made { mut volume, files }: Made| {
+    let with_warnings = |Made {
+                             mut volume, files, ..
+                         }: Made| {
         let parents = files.iter().filter_map(|&f| scan.files[f].path.parent());
         let folders = parents.collect();
         volume.warnings.extend(scan.warnings_beside(&folders));
@@ -44,10 +47,91 @@ pub fn read_dicom(path: &Path, options: &OpenOptions) -> Result<Vec<Volume>> {
     Ok(made.into_iter().map(with_warnings).collect())
 }
 
+/// The files of one series, from their headers alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesFiles {
+    /// Series instance UID, or a stand-in for a folder of files without one.
+    pub uid: String,
+    /// Series number.
+    pub number: Option<i64>,
+    /// Modality code.
+    pub modality: Option<String>,
+    /// Series description.
+    pub description: Option<String>,
+    /// Image files, sorted by path.
+    pub files: Vec<PathBuf>,
+}
+
+/// The image series below `path` (a folder or a tree), by number and UID. No pixels are read.
+///
+/// # Errors
+/// A folder that cannot be listed or holds no file; files that are no images are passed over.
+pub fn dicom_series(path: &Path, options: &OpenOptions) -> Result<Vec<SeriesFiles>> {
+    let paths = match path.is_dir() {
+        true => files_below(path)?,
+        false => vec![path.to_path_buf()],
+    };
+    let mut series: BTreeMap<(i64, String), SeriesFiles> = BTreeMap::new();
+    for info in Scan::of_files(paths, options).files {
+        let a = &info.acquisition;
+        let key = (a.series_number.unwrap_or(i64::MAX), info.series_uid.clone());
+        let one = series.entry(key).or_insert_with(|| SeriesFiles {
+            uid: info.series_uid.clone(),
+            number: a.series_number,
+            modality: a.modality.clone(),
+            description: a.description.clone(),
+            files: Vec::new(),
+        });
+        one.files.push(info.path);
+    }
+    Ok(series.into_values().collect())
+}
+
+/// The volume of the files of one series with the most voxels, and the file of each of its slices in `z` order (of the first frame).
+///
+/// # Errors
+/// No readable image among them, or more voxels than the limit.
+///
+/// # Shapes
+/// - output: `[frame][z][y][x]`
+pub fn read_dicom_files(
+    files: &[PathBuf],
+    options: &OpenOptions,
+) -> Result<(Volume, Vec<PathBuf>)> {
+    let Some(path) = files.first() else {
+        return Err(Error::EmptyFolder {
+            path: PathBuf::new(),
+        });
+    };
+    let mut scan = Scan::of_files(files.to_vec(), options);
+    scan.check_size(path, options)?;
+    let mut best: Option<Made> = None;
+    for stack in stacks(path, &scan.files, &scan.records)? {
+        let (made, unreadable) = read_stack(&scan.files, stack, options);
+        scan.left_out.extend(unreadable);
+        let larger = |made: &Made| {
+            best.as_ref()
+                .is_none_or(|b| made.volume.voxels.len() > b.volume.voxels.len())
+        };
+        if let Some(made) = made.filter(larger) {
+            best = Some(made);
+        }
+    }
+    match best {
+        Some(made) => {
+            let paths = made.slices.iter().map(|&f| scan.files[f].path.clone());
+            Ok((made.volume, paths.collect()))
+        }
+        None => Err(scan.no_images(path)),
+    }
+}
+
 /// A volume and the files that it came from.
 struct Made {
     volume: Volume,
     files: BTreeSet<usize>,
+    /// File of every slice of the first frame, in `z` order.
+    slices: Vec<usize>,
 }
 
 /// The volume of a stack, if any of its files can be decoded, and those whose pixels cannot be
@@ -69,11 +153,14 @@ fn read_stack(
         match read_voxels(files, &grid, options) {
             Ok(voxels) => {
                 let used = grid.frames.iter().flatten().map(|r| r.file).collect();
+                let slices = grid.frames.first();
+                let slices = slices.map(|frame| frame.iter().map(|r| r.file).collect());
                 let path = &files[first.file].path;
                 let made = match volume(path, files, grid, voxels, stack.warning) {
                     Ok(volume) => Some(Made {
                         volume,
                         files: used,
+                        slices: slices.unwrap_or_default(),
                     }),
                     Err(error) => {
                         unreadable.push(LeftOut::unreadable(path.clone(), error));

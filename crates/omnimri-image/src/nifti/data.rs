@@ -15,7 +15,7 @@ const CHUNK: usize = 1 << 16;
 
 /// A numeric type of stored voxels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DataType {
+pub(crate) enum DataType {
     U8,
     I8,
     U16,
@@ -70,7 +70,7 @@ impl DataType {
     }
 
     /// Bytes a voxel.
-    pub(super) const fn bytes(self) -> usize {
+    pub(crate) const fn bytes(self) -> usize {
         match self {
             Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 => 2,
@@ -166,6 +166,23 @@ impl Decoder {
         }
         count_bad(out)
     }
+}
+
+/// Values of a block of `n` voxels without scaling; `raw` holds them all.
+pub(crate) fn decode_block(data_type: DataType, order: ByteOrder, raw: &[u8], n: usize) -> Decoded {
+    let decoder = Decoder {
+        data_type,
+        order,
+        scale: None,
+    };
+    let mut voxels = memory::zeros(n);
+    let width = data_type.bytes();
+    let n_bad = voxels
+        .par_chunks_mut(CHUNK)
+        .zip(raw.par_chunks(CHUNK * width))
+        .map(|(out, raw)| decoder.decode(raw, out))
+        .sum();
+    Decoded { voxels, n_bad }
 }
 
 /// How many values of a chunk are not finite.

@@ -17,5 +17,5 @@ pub use header::{ByteOrder, Header, Version};
 pub use read::{read_header, read_nifti};
 pub use write::{encode_nifti, write_label_map, write_nifti, write_nifti_complex};
 
-pub(crate) use data::{Decoded, make_finite};
+pub(crate) use data::{DataType, Decoded, decode_block, make_finite};
 pub(crate) use source::{base_name, is_nifti_header, pair_of};

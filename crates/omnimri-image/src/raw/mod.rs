@@ -11,14 +11,17 @@
 //! | [`open`](mod@open) | the one door: tells the format by content |
 //! | `ismrmrd`, `mrd_header` | ISMRMRD acquisitions and the XML header |
 //! | `fastmri`, `matlab` | arrays in HDF5 |
+//! | `arrays` | numeric arrays of any of these files, whole |
 //! | [`cfl`], `numpy` | arrays in plain files |
 //! | `array`, `axes`, `mask` | frames cut out of an array whose axes are named |
 //! | [`trajectory`] | samples and coordinates in two files |
 //! | `hdf5`, `hdf5_types`, `heap`, `strided`, `blocks` | blocks of values from files |
+//! | [`hdf5_write`] | small HDF5 files |
 //! | [`epi_info`] | [`EpiInfo`]: what echo-planar frames need beside their samples |
 //! | [`twix`] | Siemens TWIX |
 
 mod array;
+mod arrays;
 mod axes;
 mod blocks;
 pub mod cfl;
@@ -27,6 +30,7 @@ mod fastmri;
 pub mod frame;
 mod hdf5;
 mod hdf5_types;
+pub mod hdf5_write;
 pub mod header;
 mod heap;
 mod ismrmrd;
@@ -41,6 +45,7 @@ pub mod twix;
 
 use std::fmt::Debug;
 
+pub use arrays::{array_names, read_array};
 pub use cfl::write_cfl;
 pub use epi_info::{EpiInfo, EpiNavigator, RampSampling, RampShape};
 pub use frame::{Calibration, Frame, FrameData, KSpace3, NonCartesian};

@@ -8,10 +8,11 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::RawScan;
 use super::array::{self, ArrayReader};
+use super::arrays::several;
 use super::axes::{Axes, bad_shape};
 use super::strided::{Layout, Strided};
 use crate::guard::{causes, guarded};
-use crate::npy::{Header, shape_text};
+use crate::npy::{Header, NpyArray, read_npy_from, shape_text};
 use crate::{Error, OpenOptions, Result, kspace};
 
 /// First bytes of a zip archive.
@@ -88,17 +89,7 @@ fn layout(path: &Path, header: Header, start: u64) -> Result<Layout> {
 
 /// The array of an `.npz`. A compressed one is unpacked into a temporary file, so that memory stays bounded by a frame.
 fn npz_reader(path: &Path, options: &OpenOptions) -> Result<(Strided, Vec<String>)> {
-    let file = File::open(path).map_err(Error::io(path, "read"))?;
-    let mut archive = zipped(path, || ZipArchive::new(file))?;
-    if archive.len() > MAX_ARRAYS {
-        return Err(Error::TooLarge {
-            path: path.into(),
-            what: "number of arrays",
-            expected: MAX_ARRAYS as u64,
-            found: archive.len().to_string(),
-            hint: "save the k-space alone",
-        });
-    }
+    let mut archive = archive(path)?;
     let (mut complex, mut others) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
         let mut entry = zipped(path, || archive.by_index(index))?;
@@ -202,6 +193,66 @@ fn zipped_array(
         .map_err(Error::io(path, "unpack"))?;
     layout.start = 0;
     Strided::new(path, unpacked, layout)
+}
+
+/// An archive of not too many files.
+fn archive(path: &Path) -> Result<ZipArchive<File>> {
+    let file = File::open(path).map_err(Error::io(path, "read"))?;
+    let archive = zipped(path, || ZipArchive::new(file))?;
+    if archive.len() > MAX_ARRAYS {
+        return Err(Error::TooLarge {
+            path: path.into(),
+            what: "number of arrays",
+            expected: MAX_ARRAYS as u64,
+            found: archive.len().to_string(),
+            hint: "save the k-space alone",
+        });
+    }
+    Ok(archive)
+}
+
+/// Names of the arrays of an archive, sorted.
+pub(super) fn member_names(path: &Path) -> Result<Vec<String>> {
+    let mut archive = archive(path)?;
+    let mut names = Vec::new();
+    for index in 0..archive.len() {
+        let entry = zipped(path, || archive.by_index(index))?;
+        let name = zipped(path, || entry.name().map(|name| name.into_owned()))?;
+        names.extend(name.strip_suffix(".npy").map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// One array of an archive, whole: that of this name, or the only one of two or more axes.
+pub(super) fn read_member(
+    path: &Path,
+    name: Option<&str>,
+    options: &OpenOptions,
+) -> Result<NpyArray> {
+    let mut archive = archive(path)?;
+    let mut found = Vec::new();
+    for index in 0..archive.len() {
+        let mut entry = zipped(path, || archive.by_index(index))?;
+        let member = zipped(path, || entry.name().map(|name| name.into_owned()))?;
+        let Some(member) = member.strip_suffix(".npy").map(str::to_owned) else {
+            continue;
+        };
+        let length = entry.size();
+        let (header, _) = guarded(|| Header::read(path, &mut entry, length))
+            .map_err(|panic| corrupt(path, panic))??;
+        if name.map_or(header.shape.len() >= 2, |name| name == member) {
+            found.push((index, member));
+        }
+    }
+    let names: Vec<String> = found.iter().map(|f| f.1.clone()).collect();
+    let [(index, _)] = found[..] else {
+        return Err(several(path, &names));
+    };
+    let mut entry = zipped(path, || archive.by_index(index))?;
+    let length = entry.size();
+    guarded(|| read_npy_from(path, &mut entry, length, options))
+        .map_err(|panic| corrupt(path, panic))?
 }
 
 fn zipped<T>(path: &Path, call: impl FnOnce() -> zip::result::ZipResult<T>) -> Result<T> {

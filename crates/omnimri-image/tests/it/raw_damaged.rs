@@ -5,8 +5,8 @@ use std::path::Path;
 use num_complex::Complex32;
 use omnimri_image::{FrameData, OpenOptions, open_raw, write_cfl};
 
-use crate::hdf5_files::*;
 use crate::support::*;
+use omnimri_image::raw::hdf5_write::{MrdAcquisition as Acquisition, *};
 
 /// A small generator with a fixed seed (xorshift).
 struct Random(u64);

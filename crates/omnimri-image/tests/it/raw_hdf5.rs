@@ -9,8 +9,8 @@ use omnimri_image::{
     open_raw,
 };
 
-use crate::hdf5_files::*;
 use crate::support::*;
+use omnimri_image::raw::hdf5_write::{MrdAcquisition as Acquisition, *};
 
 const N_COILS: usize = 2;
 const N_X: usize = 7;

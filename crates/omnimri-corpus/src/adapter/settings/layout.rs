@@ -56,8 +56,9 @@ pub struct DicomChoice {
 /// Which images of a BIDS dataset (bids-specification.readthedocs.io) are examples.
 ///
 /// A row is an image; its columns are `id` (the name without its suffixes, `sub-01_ses-1_T1w`), `entities` (that without the BIDS
-/// suffix, `sub-01_ses-1`), `path`, `folder` (`sub-01/ses-1`), `datatype`, `suffix`, `subject`, the other entities by their short key
-/// (`ses`, `acq`, `run`, ...), and the columns of `participants.tsv`. The JSON sidecars, inherited as BIDS has it, give parameters.
+/// suffix, `sub-01_ses-1`), `path`, `folder` (`sub-01/ses-1`), `datatype`, `suffix`, `subject` (`sub-01`), the other entities by their short key
+/// (`ses`, `acq`, `run`, ...), and the columns of `participants.tsv`. The JSON sidecar beside an image gives parameters; those of
+/// folders above are not looked for.
 /// Without a rule the sequence follows from the suffix (T1w, T2w, FLAIR, PDw, T2starw, dwi, bold, asl, angio, ...; T1w with `ce`
 /// is contrast-enhanced).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

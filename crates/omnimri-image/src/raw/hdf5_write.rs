@@ -1,15 +1,17 @@
-//! HDF5 files made by hand, of the newer object headers: groups, contiguous datasets, compounds, a heap.
+//! Small HDF5 files: groups, contiguous datasets, compounds, a heap, of the newer object headers.
 //!
-//! HDF5 File Format Specification 3.0; that other libraries read such files was checked with h5py.
+//! HDF5 File Format Specification 3.0; that other libraries read such files was checked with h5py. Meant for files of made-up
+//! data: the whole file is built in memory.
 
 use hdf5_pure_rust::format::checksum::checksum_metadata;
 
 const UNDEFINED: u64 = u64::MAX;
 
 /// A datatype message and its size in bytes.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Kind {
     message: Vec<u8>,
+    /// Bytes of a value.
     pub size: usize,
 }
 
@@ -39,10 +41,12 @@ impl Kind {
         Self::new(0x11, [0x20, bits - 1, 0], size, &properties)
     }
 
+    /// Texts of a fixed number of bytes.
     pub fn text(size: usize) -> Self {
         Self::new(0x13, [0; 3], size, &[])
     }
 
+    /// Arrays of `n` values.
     pub fn array(base: &Self, n: usize) -> Self {
         let mut properties = vec![1];
         properties.extend((n as u32).to_le_bytes());
@@ -70,17 +74,26 @@ impl Kind {
         Self::new(0x36, [members.len() as u8, 0, 0], size, &properties)
     }
 
+    /// Compounds of two floats of these names.
     pub fn complex(names: [&str; 2], size: usize) -> Self {
         Self::compound(&[(names[0], Self::float(size)), (names[1], Self::float(size))])
     }
 }
 
 /// A file that grows; addresses are counted from after the user block.
+#[derive(Debug)]
 pub struct Hdf5Writer {
     bytes: Vec<u8>,
 }
 
+impl Default for Hdf5Writer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Hdf5Writer {
+    /// An empty file.
     pub fn new() -> Self {
         // The superblock comes last, when the root is known.
         Self { bytes: vec![0; 48] }
@@ -109,6 +122,7 @@ impl Hdf5Writer {
         self.put(&header)
     }
 
+    /// A contiguous dataset of raw values in C order; its address.
     pub fn dataset(&mut self, kind: &Kind, shape: &[usize], values: &[u8]) -> u64 {
         let data = self.put(values);
         let mut space = vec![2, shape.len() as u8, 0, u8::from(!shape.is_empty())];
@@ -121,10 +135,12 @@ impl Hdf5Writer {
         self.object(&[(0x01, space), (0x03, kind.message.clone()), (0x08, layout)])
     }
 
+    /// A dataset of one text; its address.
     pub fn text(&mut self, text: &str) -> u64 {
         self.dataset(&Kind::text(text.len()), &[1], text.as_bytes())
     }
 
+    /// A group of named members; its address.
     pub fn group(&mut self, members: &[(&str, u64)]) -> u64 {
         let mut info = vec![0, 0];
         info.extend(UNDEFINED.to_le_bytes());
@@ -192,20 +208,28 @@ pub fn floats(values: impl IntoIterator<Item = f32>) -> Vec<u8> {
 }
 
 /// One acquisition of an ISMRMRD file.
-#[derive(Clone)]
-pub struct Acquisition {
+#[derive(Debug, Clone)]
+pub struct MrdAcquisition {
+    /// Flags of the standard.
     pub flags: u64,
+    /// Real and imaginary parts, `[coil][sample]`.
     pub samples: Vec<[f32; 2]>,
+    /// Number of coils.
     pub n_coils: usize,
+    /// Coordinates `[sample][axis]`.
     pub trajectory: Vec<f32>,
+    /// Axes of the trajectory.
     pub n_dims: usize,
+    /// Sample at the centre of k-space.
     pub centre: usize,
+    /// Time between samples in microseconds.
     pub dwell_us: f32,
     /// `step_1, step_2, average, slice, contrast, phase, repetition, set`
     pub counters: [u16; 8],
 }
 
-impl Acquisition {
+impl MrdAcquisition {
+    /// A readout at phase step `step_1`, its centre in its middle.
     pub fn new(samples: Vec<[f32; 2]>, n_coils: usize, step_1: u16) -> Self {
         Self {
             flags: 0,
@@ -239,7 +263,7 @@ pub fn mrd_xml(encoded: [usize; 3], recon: [usize; 3], centre: usize, trajectory
 }
 
 /// An ISMRMRD file.
-pub fn ismrmrd(xml: &str, acquisitions: &[Acquisition]) -> Vec<u8> {
+pub fn ismrmrd(xml: &str, acquisitions: &[MrdAcquisition]) -> Vec<u8> {
     let (u2, f4) = (Kind::whole(2), Kind::float(4));
     let counters = [
         "kspace_encode_step_1",
