@@ -162,6 +162,19 @@ pub enum Error {
         /// Its length in bytes.
         found: usize,
     },
+    /// An example from which nothing may or can be made.
+    #[error("example {id}: expected {expected}, found {found}")]
+    UnfitSource {
+        /// Id of the example.
+        id: String,
+        /// What the synthesis takes.
+        expected: &'static str,
+        /// What the example is.
+        found: String,
+    },
+    /// A simulation that refused.
+    #[error(transparent)]
+    Simulate(#[from] omnimri_recon::Error),
     /// A file that could not be written.
     #[error(transparent)]
     Write(omnimri_image::Error),

@@ -14,9 +14,12 @@
 //! - `build`, `shard`: datasets to Parquet shards, and from shards to training
 //! - `harmonise`: quality measures, grids and intensities that can be undone, sequence and plane, de-identification
 //! - `card`: what a corpus holds, to look at before training
+//! - `augment`: changes of training slices, reproducible and within a training thread's budget
+//! - `synth`: images from label maps, lesions in healthy images, phantoms
 //! - `miniature`: a dataset's layout filled with made-up images
 
 pub mod adapter;
+pub mod augment;
 pub mod build;
 mod builtin;
 pub mod card;
@@ -41,6 +44,7 @@ pub mod shard;
 mod signature;
 pub mod stack;
 pub mod stats;
+pub mod synth;
 mod table;
 pub mod totals;
 

@@ -6,6 +6,7 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::detail::HeadStructure;
 use super::field::Waves;
 use super::head::HeadSpec;
 use super::tissue::Tissue;
@@ -63,6 +64,8 @@ pub(crate) struct Anatomy<'a> {
     layers: Waves,
     lesion: [Waves; 2],
     texture: [Waves; 2],
+    /// Size of the hippocampi relative to a typical adult's; none in the plain head.
+    hippocampus: Option<f32>,
 }
 
 impl<'a> Anatomy<'a> {
@@ -89,6 +92,15 @@ impl<'a> Anatomy<'a> {
                 Waves::random(rng, 8, 25.0..60.0),
                 Waves::random(rng, 12, 3.0..8.0),
             ],
+            hippocampus: None,
+        }
+    }
+
+    /// A head with hippocampi of this size.
+    pub fn with_hippocampi(spec: &'a HeadSpec, scale: f32) -> Self {
+        Self {
+            hippocampus: Some(scale),
+            ..Self::new(spec)
         }
     }
 
@@ -141,6 +153,9 @@ impl<'a> Anatomy<'a> {
 
     /// The tissue at an undisturbed position.
     pub fn tissue(&self, p: [f32; 3], l: &Local) -> Tissue {
+        if let Some((tissue, _)) = self.medial_temporal(p, l) {
+            return tissue;
+        }
         if let Some(tissue) = self.posterior_fossa(p, l) {
             return tissue;
         }
@@ -149,6 +164,99 @@ impl<'a> Anatomy<'a> {
         } else {
             self.outside(p, l)
         }
+    }
+
+    /// The structure at an undisturbed position.
+    pub fn structure(&self, p: [f32; 3], l: &Local) -> Option<HeadStructure> {
+        if let Some((_, structure)) = self.medial_temporal(p, l) {
+            return structure;
+        }
+        if let Some(tissue) = self.posterior_fossa(p, l) {
+            return match tissue {
+                Tissue::BrainStem => Some(HeadStructure::BrainStem),
+                Tissue::GreyMatter | Tissue::WhiteMatter => Some(HeadStructure::Cerebellum),
+                _ => None,
+            };
+        }
+        if l.depth <= 0.0 {
+            return None;
+        }
+        let warped: [f32; 3] = std::array::from_fn(|i| p[i] + l.warp[i]);
+        if let Some((_, structure)) = self.deep(warped) {
+            return Some(structure);
+        }
+        match self.cerebrum(p, l) {
+            Tissue::GreyMatter => Some(HeadStructure::CerebralCortex),
+            Tissue::WhiteMatter => Some(HeadStructure::CerebralWhiteMatter),
+            _ => None,
+        }
+    }
+
+    /// The hippocampus on the floor of the temporal horn: head, body and tail, a white layer towards the ventricle, a dark
+    /// line within, the horn's fluid beside it. `None` away from it and in heads without hippocampi.
+    fn medial_temporal(&self, p: [f32; 3], l: &Local) -> Option<(Tissue, Option<HeadStructure>)> {
+        let scale = self.hippocampus?;
+        let q = [(p[0] + l.warp[0]).abs(), p[1] + l.warp[1], p[2] + l.warp[2]];
+        if !(14.0..42.0).contains(&q[0])
+            || !(-8.0..44.0).contains(&q[1])
+            || !(-30.0..4.0).contains(&q[2])
+            || l.depth < 1.0
+        {
+            return None;
+        }
+        let head = solid(q, [25.0, 4.0, -19.0], [7.4, 8.6, 5.6].map(|r| r * scale));
+        let body = capsule(
+            q,
+            [26.5, 9.0, -18.0],
+            4.6 * scale,
+            [30.0, 22.0, -12.0],
+            4.0 * scale,
+        )
+        .max(capsule(
+            q,
+            [30.0, 22.0, -12.0],
+            4.0 * scale,
+            [22.5, 36.0, -3.0],
+            2.4 * scale,
+        ));
+        // Flat above, and scalloped at the head.
+        let inside = head.max(body) + 0.35 * l.texture.clamp(-1.5, 1.5);
+        if inside > 0.0 {
+            let part = if q[1] < 12.0 {
+                HeadStructure::AnteriorHippocampus
+            } else {
+                HeadStructure::PosteriorHippocampus
+            };
+            let line = capsule(q, [23.5, 2.0, -19.5], 0.8, [28.5, 22.0, -12.8], 0.7);
+            let tissue = if line > 0.0 {
+                Tissue::WhiteMatter
+            } else {
+                Tissue::GreyMatter
+            };
+            return Some((tissue, Some(part)));
+        }
+        let horn = capsule(
+            q,
+            [31.5, 1.0, -16.5],
+            2.6 * self.spec.ventricle_scale,
+            [36.0, 20.0, -10.5],
+            2.0 * self.spec.ventricle_scale,
+        );
+        if horn > 0.0 {
+            return Some((Tissue::Csf, Some(HeadStructure::LateralVentricle)));
+        }
+        if inside > -1.3 {
+            // The fimbria and the white matter under the subiculum.
+            return Some((Tissue::WhiteMatter, None));
+        }
+        // Fluid of the choroidal fissure, medially.
+        let fissure = capsule(q, [18.5, 2.0, -15.0], 1.7, [21.5, 24.0, -9.0], 1.5);
+        if fissure > 0.0 {
+            return Some((Tissue::Csf, None));
+        }
+        // The parahippocampal gyrus: a ribbon below.
+        let ribbon = inside > -5.2 && q[2] < -15.0 - 0.3 * (q[1] - 8.0).abs() * 0.2 && q[0] < 30.0;
+        (ribbon && inside < -2.0).then_some((Tissue::GreyMatter, None))
     }
 
     /// Fluid, meninges, skull and scalp.
@@ -310,7 +418,7 @@ impl<'a> Anatomy<'a> {
 
     fn cerebrum(&self, p: [f32; 3], l: &Local) -> Tissue {
         let warped: [f32; 3] = std::array::from_fn(|i| p[i] + l.warp[i]);
-        if let Some(tissue) = self.deep(warped) {
+        if let Some((tissue, _)) = self.deep(warped) {
             return tissue;
         }
         if let Some(tissue) = self.midline(warped, l) {
@@ -391,7 +499,7 @@ impl<'a> Anatomy<'a> {
     }
 
     /// Ventricles and deep grey matter.
-    fn deep(&self, [x, y, z]: [f32; 3]) -> Option<Tissue> {
+    fn deep(&self, [x, y, z]: [f32; 3]) -> Option<(Tissue, HeadStructure)> {
         let q = [x.abs(), y, z];
         if q[0] > 46.0 || !(-42.0..64.0).contains(&y) || !(-28.0..34.0).contains(&z) {
             return None;
@@ -416,7 +524,7 @@ impl<'a> Anatomy<'a> {
             1.8,
         ));
         if caudate > 0.0 && (ventricle < 1.0 || q[0] > 10.5) {
-            return Some(Tissue::DeepGrey);
+            return Some((Tissue::DeepGrey, HeadStructure::Caudate));
         }
         if ventricle > 0.0 && !septum {
             let plexus = solid(q, [21.5, 33.0, 8.0], [3.0, 6.5, 4.5]).max(capsule(
@@ -426,24 +534,26 @@ impl<'a> Anatomy<'a> {
                 [18.0, 26.0, 12.0],
                 1.8,
             ));
-            return Some(if plexus > 0.0 {
+            let tissue = if plexus > 0.0 {
                 Tissue::Choroid
             } else {
                 Tissue::Csf
-            });
+            };
+            return Some((tissue, HeadStructure::LateralVentricle));
         }
         if third > 0.0 {
-            return Some(Tissue::Csf);
+            return Some((Tissue::Csf, HeadStructure::ThirdVentricle));
         }
         if solid(q, [10.5, 13.0, 6.0], [9.0, 15.0, 10.0]) > 0.0 {
-            return Some(Tissue::DeepGrey);
+            return Some((Tissue::DeepGrey, HeadStructure::Thalamus));
         }
         // The lentiform nucleus leans outwards behind.
         let lens = [q[0] - 0.22 * (y + 4.0), y, z];
         if solid(lens, [20.0, 0.0, 1.0], [4.8, 9.5, 7.5]) > 0.0 {
-            return Some(Tissue::Pallidum);
+            return Some((Tissue::Pallidum, HeadStructure::Pallidum));
         }
-        (solid(lens, [27.0, -3.0, 3.0], [5.4, 16.5, 12.0]) > 0.0).then_some(Tissue::DeepGrey)
+        (solid(lens, [27.0, -3.0, 3.0], [5.4, 16.5, 12.0]) > 0.0)
+            .then_some((Tissue::DeepGrey, HeadStructure::Putamen))
     }
 }
 

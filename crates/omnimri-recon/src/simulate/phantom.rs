@@ -92,14 +92,24 @@ pub fn stack(
     n_y: usize,
     n_x: usize,
 ) -> Result<Phantom> {
+    sampled(&Anatomy::new(spec), spec, cut, (n_z, slice_mm), (n_y, n_x))
+}
+
+/// Samples an anatomy drawn from `spec`.
+pub(super) fn sampled(
+    anatomy: &Anatomy<'_>,
+    spec: &HeadSpec,
+    cut: Cut,
+    (n_z, slice_mm): (usize, f32),
+    (n_y, n_x): (usize, usize),
+) -> Result<Phantom> {
     check(cut, n_z, slice_mm, n_y, n_x)?;
-    let anatomy = Anatomy::new(spec);
     let n = n_y * n_x;
     let mut fractions = vec![0.0f32; n_z * n * N_TISSUES];
     let mut texture = vec![0.0f32; n_z * n];
     for z in 0..n_z {
         let at = Sampler {
-            anatomy: &anatomy,
+            anatomy,
             spec,
             cut,
             offset: cut.offset_mm + z as f32 * slice_mm,
@@ -188,18 +198,18 @@ fn check(cut: Cut, n_z: usize, slice_mm: f32, n_y: usize, n_x: usize) -> Result<
 }
 
 /// Samples one slice.
-struct Sampler<'a> {
-    anatomy: &'a Anatomy<'a>,
-    spec: &'a HeadSpec,
-    cut: Cut,
-    offset: f32,
-    n_y: usize,
-    n_x: usize,
+pub(super) struct Sampler<'a> {
+    pub anatomy: &'a Anatomy<'a>,
+    pub spec: &'a HeadSpec,
+    pub cut: Cut,
+    pub offset: f32,
+    pub n_y: usize,
+    pub n_x: usize,
 }
 
 impl Sampler<'_> {
     /// Head coordinates of a fractional pixel position; pixel centres are whole numbers.
-    fn position(&self, y: f32, x: f32) -> [f32; 3] {
+    pub fn position(&self, y: f32, x: f32) -> [f32; 3] {
         let row = (y - (self.n_y as f32 - 1.0) / 2.0) * self.cut.pixel_mm;
         let column = (x - (self.n_x as f32 - 1.0) / 2.0) * self.cut.pixel_mm;
         let mut p = self.cut.position(row, column, self.offset);
@@ -215,7 +225,7 @@ impl Sampler<'_> {
     }
 
     /// The position before the tumour pushed tissue away.
-    fn undisturbed(&self, p: [f32; 3]) -> [f32; 3] {
+    pub fn undisturbed(&self, p: [f32; 3]) -> [f32; 3] {
         match (&self.spec.lesion, self.spec.lesion_centre_mm()) {
             (Some(lesion), Some(centre)) => lesion.pull_back(centre, p),
             _ => p,

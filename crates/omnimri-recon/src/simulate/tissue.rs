@@ -78,6 +78,24 @@ pub struct Relaxation {
     pub t2_star_ms: f32,
 }
 
+impl Relaxation {
+    /// Shortened by a gadolinium chelate of this concentration in mmol/l.
+    pub fn with_gadolinium(self, field: FieldStrength, gadolinium_mm: f32) -> Self {
+        // Relaxivities in 1/(mmol/l s) [R].
+        let (r1, r2) = match field {
+            FieldStrength::OnePointFive => (4.1, 4.6),
+            FieldStrength::Three => (3.7, 5.2),
+        };
+        let shorten = |t_ms: f32, r: f32| 1000.0 / (1000.0 / t_ms + r * gadolinium_mm);
+        Self {
+            pd: self.pd,
+            t1_ms: shorten(self.t1_ms, r1),
+            t2_ms: shorten(self.t2_ms, r2),
+            t2_star_ms: shorten(self.t2_star_ms, r2),
+        }
+    }
+}
+
 /// Number of tissues.
 pub const N_TISSUES: usize = 21;
 
@@ -139,19 +157,18 @@ impl Tissue {
 
     /// Relaxation with a gadolinium concentration added to the tissue's own.
     pub fn relaxation(self, field: FieldStrength, gadolinium_mm: f32) -> Relaxation {
-        // Relaxivities in 1/(mmol/l s) [R].
         let (pd, low, high, star, _) = self.row();
-        let ([t1, t2], r1, r2) = match field {
-            FieldStrength::OnePointFive => (low, 4.1, 4.6),
-            FieldStrength::Three => (high, 3.7, 5.2),
+        let [t1_ms, t2_ms] = match field {
+            FieldStrength::OnePointFive => low,
+            FieldStrength::Three => high,
         };
-        let shorten = |t_ms: f32, r: f32| 1000.0 / (1000.0 / t_ms + r * gadolinium_mm);
         Relaxation {
             pd,
-            t1_ms: shorten(t1, r1),
-            t2_ms: shorten(t2, r2),
-            t2_star_ms: shorten(t2 * star, r2),
+            t1_ms,
+            t2_ms,
+            t2_star_ms: t2_ms * star,
         }
+        .with_gadolinium(field, gadolinium_mm)
     }
 
     /// Gadolinium in mmol/l that the tissue takes up after a single dose.
