@@ -1,5 +1,7 @@
 //! Coil sensitivities, and their estimation from images by local covariance (Walsh).
 
+use std::ops::Range;
+
 use num_complex::Complex32;
 use omnimri_image::KSpace;
 use rayon::prelude::*;
@@ -78,23 +80,36 @@ impl CoilMaps {
 
     /// `sum_c conj(S_c) v_c`, `[n_y][n_x]`, of coil images `[n_coils][n_y][n_x]`.
     pub fn combine(&self, coil_images: &[Complex32]) -> Vec<Complex32> {
+        let mut out = vec![Complex32::default(); self.n_y * self.n_x];
+        self.add_combined(0..self.n_coils, coil_images, &mut out);
+        out
+    }
+
+    /// Adds `sum_c conj(S_c) v_c` over some of the coils to `out` `[n_y][n_x]`.
+    ///
+    /// # Shapes
+    /// - `coil_images`: `[coils.len()][n_y][n_x]`
+    pub(crate) fn add_combined(
+        &self,
+        coils: Range<usize>,
+        coil_images: &[Complex32],
+        out: &mut [Complex32],
+    ) {
         const CHUNK: usize = 4096;
         let n = self.n_y * self.n_x;
-        let mut out = vec![Complex32::default(); n];
         // Fixed chunks of pixels; coils are summed in their order.
         out.par_chunks_mut(CHUNK)
             .enumerate()
             .for_each(|(chunk, out)| {
-                for coil in 0..self.n_coils {
-                    let first = coil * n + chunk * CHUNK;
-                    let range = first..first + out.len();
-                    let pairs = coil_images[range.clone()].iter().zip(&self.maps[range]);
-                    for (out, (v, map)) in out.iter_mut().zip(pairs) {
+                for (i, coil) in coils.clone().enumerate() {
+                    let here = chunk * CHUNK..chunk * CHUNK + out.len();
+                    let images = &coil_images[i * n..(i + 1) * n][here.clone()];
+                    let maps = &self.maps[coil * n..(coil + 1) * n][here];
+                    for (out, (v, map)) in out.iter_mut().zip(images.iter().zip(maps)) {
                         *out += map.conj() * v;
                     }
                 }
             });
-        out
     }
 
     /// Multiplies every map by `factor` `[n_y][n_x]`, so that an image `x / factor` explains the same coil images.
@@ -225,7 +240,7 @@ pub(crate) fn align_phase(vector: &mut [Complex32], reference: &[Complex32]) {
 /// Coil images from the calibration area alone, tapered against ringing, `[coil][y][x]`.
 pub fn low_resolution_images(kspace: &KSpace, area: &CalibrationArea) -> Vec<Complex32> {
     let (n_y, n_x) = (kspace.n_y, kspace.n_x);
-    let hann = |i: usize, range: &std::ops::Range<usize>, n: usize| {
+    let hann = |i: usize, range: &Range<usize>, n: usize| {
         if range.len() == n {
             return 1.0;
         }

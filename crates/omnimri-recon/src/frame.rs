@@ -5,12 +5,14 @@
 //! cropped in k-space to the reconstruction matrix, about the centre.
 
 use num_complex::Complex32;
+use omnimri_image::raw::{Calibration, EpiInfo};
 use omnimri_image::{Frame, FrameData, KSpace, KSpace3, NonCartesian, RawHeader, Zyx};
 
 use crate::epi::{self, EpiSource};
 use crate::matrix::{crop_centre, fourier_resize, remove_oversampling};
 use crate::noncartesian::{self, NonCartesianMethod, NonCartesianOptions};
 use crate::reconstruct::{Method, ReconOptions, Reconstruction};
+use crate::series::reconstruct_series;
 use crate::volume::{
     VolumeAxis, decouple, fully_sampled_axis, validate_volume, zero_filled_volume,
 };
@@ -55,20 +57,12 @@ pub fn reconstruct_frame<E: From<Error>>(
     }
     let mut warnings = frame.warnings;
     let mut made = match frame.data {
-        FrameData::Cartesian(mut kspace) => {
-            if let Some(info) = &frame.epi {
-                say_epi(&epi::correct(&mut kspace, info)?, &mut warnings);
+        FrameData::Cartesian(kspace) => {
+            let scan = prepared(kspace, frame.epi.as_ref(), header, &mut warnings)?;
+            if let Some(reference) = frame.calibration {
+                options.calibration = reference_lines(*reference, header)?;
             }
-            if let Some(reference) = frame.calibration
-                && let FrameData::Cartesian(mut lines) = reference.data
-            {
-                if let Some(info) = &reference.epi {
-                    epi::correct(&mut lines, info)?;
-                }
-                options.calibration = Some(without_oversampling(lines, header)?);
-            }
-            let made = slice(&without_oversampling(kspace, header)?, &options)?;
-            of_slice(made)
+            of_slice(slice(&scan, &options)?)
         }
         FrameData::Cartesian3(mut kspace) => {
             if let Some(info) = &frame.epi {
@@ -91,6 +85,74 @@ pub fn reconstruct_frame<E: From<Error>>(
     warnings.append(&mut made.warnings);
     made.warnings = warnings;
     Ok(made)
+}
+
+/// Reconstructs the 2D frames of one slice together, as a dynamic series; images in the order of the frames.
+///
+/// # Errors
+/// [`Error::Pattern`] for frames that are no 2D grids; what [`reconstruct_series`] refuses.
+pub fn reconstruct_frames(
+    frames: Vec<Frame>,
+    header: &RawHeader,
+    options: &ReconOptions,
+) -> Result<Vec<FrameImage>> {
+    let mut options = options.clone();
+    if options.noise.is_none() {
+        options.noise = header.noise.as_ref().map(|n| n.samples.clone());
+    }
+    let mut warnings = Vec::new();
+    let mut scans = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let FrameData::Cartesian(kspace) = frame.data else {
+            return Err(Error::Pattern {
+                step: "dynamic series",
+                expected: "2D frames on a grid",
+                found: "3D frames or samples along a trajectory",
+                hint: "reconstruct the frames one by one",
+            });
+        };
+        let mut said = frame.warnings;
+        scans.push(prepared(kspace, frame.epi.as_ref(), header, &mut said)?);
+        warnings.push(said);
+        if let Some(reference) = frame.calibration
+            && options.calibration.is_none()
+        {
+            options.calibration = reference_lines(*reference, header)?;
+        }
+    }
+    let made = reconstruct_series(&scans, &options)?;
+    let mut images = Vec::with_capacity(made.len());
+    for (made, mut warnings) in made.into_iter().zip(warnings) {
+        let mut image = of_slice(made);
+        to_recon_matrix(&mut image, header)?;
+        warnings.append(&mut image.warnings);
+        image.warnings = warnings;
+        images.push(image);
+    }
+    Ok(images)
+}
+
+/// A slice with its echo-planar lines in agreement and its readout oversampling off.
+fn prepared(
+    mut kspace: KSpace,
+    epi: Option<&EpiInfo>,
+    header: &RawHeader,
+    warnings: &mut Vec<String>,
+) -> Result<KSpace> {
+    if let Some(info) = epi {
+        say_epi(&epi::correct(&mut kspace, info)?, warnings);
+    }
+    without_oversampling(kspace, header)
+}
+
+/// The lines of a reference scan, prepared as those of the image.
+fn reference_lines(reference: Calibration, header: &RawHeader) -> Result<Option<KSpace>> {
+    match reference.data {
+        FrameData::Cartesian(lines) => {
+            prepared(lines, reference.epi.as_ref(), header, &mut Vec::new()).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 fn say_epi(correction: &epi::EpiCorrection, warnings: &mut Vec<String>) {
@@ -239,6 +301,14 @@ fn along_trajectory(
     method: Method,
     options: &ReconOptions,
 ) -> Result<FrameImage> {
+    if options.coils.is_some() {
+        return Err(Error::Pattern {
+            step: "coil compression",
+            expected: "samples on a grid",
+            found: "samples along a trajectory",
+            hint: "leave out the number of virtual coils",
+        });
+    }
     let wavelet = Wavelet::new(data.size.y, data.size.x, Family::Haar, 4);
     let shrink = |image: &mut [Complex32], threshold: f32| wavelet.shrink(image, threshold);
     let (chosen, name) = match method {

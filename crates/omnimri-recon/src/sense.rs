@@ -85,16 +85,13 @@ pub struct SenseSetup {
 impl SenseSetup {
     /// Phase of the image, `[y][x]`, as unit numbers: of `initial` times what was taken out of it.
     pub fn phase(&self, image: &[Complex32]) -> Vec<Complex32> {
-        let unit = |v: Complex32| {
-            if v.norm() > 0.0 {
-                v / v.norm()
-            } else {
-                Complex32::ONE
-            }
-        };
         match &self.factor {
-            Some(factor) => image.iter().zip(factor).map(|(v, f)| unit(v * f)).collect(),
-            None => image.iter().map(|v| unit(*v)).collect(),
+            Some(factor) => image
+                .iter()
+                .zip(factor)
+                .map(|(v, f)| unit_phase(v * f))
+                .collect(),
+            None => image.iter().map(|v| unit_phase(*v)).collect(),
         }
     }
 
@@ -102,6 +99,12 @@ impl SenseSetup {
     pub fn maps(&self) -> &CoilMaps {
         self.operator.maps()
     }
+}
+
+/// A number of length one with the phase of `v`; one where `v` is zero.
+pub(crate) fn unit_phase(v: Complex32) -> Complex32 {
+    let norm = v.norm();
+    if norm > 0.0 { v / norm } else { Complex32::ONE }
 }
 
 /// Estimates coil maps and solves SENSE.

@@ -12,7 +12,7 @@ use super::axes::{Axes, bad_shape};
 use super::strided::{Layout, Strided};
 use crate::guard::{causes, guarded};
 use crate::npy::{Header, shape_text};
-use crate::{Error, OpenOptions, Result, kspace};
+use crate::{Error, OpenOptions, Result};
 
 /// First bytes of a zip archive.
 pub(crate) const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
@@ -48,14 +48,7 @@ fn open(
 ) -> Result<RawScan> {
     let axes = match &options.kspace.axes {
         Some(names) => Axes::named(path, reader.shape(), names, &mut warnings)?,
-        None => {
-            let [coil, y, x] = kspace::guessed_roles(path, reader.shape(), &mut warnings)?;
-            Axes {
-                coil,
-                image: y.into_iter().chain(x).collect(),
-                frames: Vec::new(),
-            }
-        }
+        None => Axes::guessed(path, reader.shape(), &mut warnings)?,
     };
     array::open(path, format, Box::new(reader), axes, options, warnings)
 }

@@ -102,7 +102,7 @@ impl Problem {
         let prox: &Prox<'_> = match options.method {
             NonCartesianMethod::Proximal(prox) => prox,
             NonCartesianMethod::TotalVariation => {
-                tv = TotalVariation::new(data.size.y, data.size.x, 8);
+                tv = TotalVariation::new(data.size, 8);
                 &|u: &mut [Complex32], strength: f32| tv.prox(u, strength)
             }
             NonCartesianMethod::Gridding | NonCartesianMethod::IterativeSense => {
