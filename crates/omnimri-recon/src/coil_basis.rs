@@ -94,31 +94,56 @@ impl CoilBasis {
         }
     }
 
+    /// Samples `[coil][n]` of the input's coils in the solver's coils.
+    pub fn solved(&self, mut values: Vec<Complex32>) -> Vec<Complex32> {
+        if let Some(whitening) = &self.whitening {
+            whitening.apply(&mut values);
+        }
+        match &self.compression {
+            Some(compression) => {
+                let a = Factor::plain(compression.matrices(), compression.n_coils());
+                mixed(a, compression.n_virtual(), compression.n_coils(), &values)
+            }
+            None => values,
+        }
+    }
+
     /// Images or samples of the solver's coils as the input's coils would have them, in the input's units.
     ///
     /// # Shapes
     /// - `values`: `[solved coil][n]`; returns `[coil][n]`
     pub fn back(&self, mut values: Vec<Complex32>) -> Vec<Complex32> {
         if let Some(compression) = &self.compression {
-            let (n_virtual, n_coils) = (compression.n_virtual(), compression.n_coils());
-            let n = values.len() / n_virtual;
-            let mut out = vec![Complex32::default(); n_coils * n];
-            multiply(
-                &mut out,
-                n,
-                [n_coils, n, n_virtual],
-                false,
-                Complex32::ONE,
-                Factor::adjoint(compression.matrices(), n_coils),
-                Factor::plain(&values, n),
-            );
-            values = out;
+            let a = Factor::adjoint(compression.matrices(), compression.n_coils());
+            values = mixed(a, compression.n_coils(), compression.n_virtual(), &values);
         }
         if let Some(whitening) = &self.whitening {
             whitening.undo(&mut values);
         }
         values
     }
+}
+
+/// `a` times values `[coil][n]`.
+fn mixed(
+    a: Factor<'_, Complex32>,
+    n_out: usize,
+    n_in: usize,
+    values: &[Complex32],
+) -> Vec<Complex32> {
+    let n = values.len() / n_in;
+    let mut out = vec![Complex32::default(); n_out * n];
+    let values = Factor::plain(values, n);
+    multiply(
+        &mut out,
+        n,
+        [n_out, n, n_in],
+        false,
+        Complex32::ONE,
+        a,
+        values,
+    );
+    out
 }
 
 #[cfg(test)]
@@ -163,6 +188,13 @@ mod tests {
                 .map(|(a, b)| (a - b).norm())
                 .fold(0.0, f32::max);
             assert!(worst < 1e-3, "{worst}");
+            for (a, b) in basis
+                .solved(kspace.samples.clone())
+                .iter()
+                .zip(&solved.samples)
+            {
+                assert!((a - b).norm() < 1e-4);
+            }
             let reference = basis.convert(&kspace, 12, (20, 23)).unwrap();
             for (a, b) in reference.samples.iter().zip(&solved.samples) {
                 assert!((a - b).norm() < 1e-4);

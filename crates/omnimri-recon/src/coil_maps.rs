@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use crate::calibration::CalibrationArea;
 use crate::fft::ifft2;
-use crate::linalg::dominant;
+use crate::linalg::{deflate, dominant};
 
-/// Coil sensitivities of one slice, normalised so that `sum_c |S_c|^2 = 1` on the support and 0 elsewhere.
+/// Coil sensitivities of one slice, or of a volume with the rows of all its planes behind one another, normalised so that `sum_c |S_c|^2 = 1` on the support and 0 elsewhere.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CoilMaps {
     /// Sensitivities `[coil][y][x]`.
@@ -206,19 +206,34 @@ pub(crate) fn strongest_combination(
     n_coils: usize,
     n: usize,
 ) -> Vec<Complex32> {
+    strongest_combinations(images, n_coils, n, 1).swap_remove(0)
+}
+
+/// The `count` orthogonal unit coil vectors that hold most of the energy of `images` `[coil][pixel]`, the strongest first.
+pub(crate) fn strongest_combinations(
+    images: &[Complex32],
+    n_coils: usize,
+    n: usize,
+    count: usize,
+) -> Vec<Vec<Complex32>> {
     // A power of two keeps the scale exact and the sum away from overflow.
     let peak = images
         .iter()
         .map(|v| v.norm_sqr())
         .fold(0.0, f32::max)
         .max(f32::MIN_POSITIVE);
-    let sum: Vec<Complex32> = covariance(images, n_coils, n, 0..n)
+    let mut sum: Vec<Complex32> = covariance(images, n_coils, n, 0..n)
         .iter()
         .map(|v| v / (peak * n as f32))
         .collect();
-    let mut v = vec![Complex32::new(1.0 / (n_coils as f32).sqrt(), 0.0); n_coils];
-    dominant(&sum, &mut v, 100);
-    v
+    (0..count)
+        .map(|_| {
+            let mut v = vec![Complex32::new(1.0 / (n_coils as f32).sqrt(), 0.0); n_coils];
+            let value = dominant(&sum, &mut v, 100);
+            deflate(&mut sum, &v, value);
+            v
+        })
+        .collect()
 }
 
 /// Turns a coil vector so that its product with the reference combination is real and positive.

@@ -16,6 +16,7 @@ use crate::series::reconstruct_series;
 use crate::volume::{
     VolumeAxis, decouple, fully_sampled_axis, validate_volume, zero_filled_volume,
 };
+use crate::volume_solve::{can_calibrate, solve_volume};
 use crate::wavelet::{Family, Wavelet};
 use crate::{Error, Result};
 
@@ -219,7 +220,7 @@ fn of_slice(made: Reconstruction) -> FrameImage {
     }
 }
 
-/// A 3D scan, slice by slice across its fully sampled axis; whole, zero-filled, where it has none.
+/// A 3D scan, slice by slice across its fully sampled axis; whole where it has none.
 fn volume<E: From<Error>>(
     kspace: KSpace3,
     method: Method,
@@ -242,14 +243,24 @@ fn volume<E: From<Error>>(
     };
     let axis = fully_sampled_axis(&kspace.mask, size);
     let Some(axis) = axis.filter(|_| acceleration > 1.0 || size.z == 1) else {
-        if acceleration > 1.0 && !matches!(method, Method::Auto | Method::ZeroFilled) {
-            return Err(Error::Pattern {
-                step: "3D reconstruction",
-                expected: "an axis along which lines are measured whole",
-                found: "lines measured in part along every axis",
-                hint: "use --method zero-filled",
-            }
-            .into());
+        let solved = match method {
+            _ if acceleration <= 1.0 => None,
+            Method::ZeroFilled => None,
+            Method::Auto if !can_calibrate(&kspace) => None,
+            Method::Auto => Some(Method::L1Wavelet),
+            method => Some(method),
+        };
+        if let Some(solver) = solved {
+            let made = solve_volume(kspace, solver, options)?;
+            out.image = made.image;
+            out.method = solver.name().to_owned();
+            out.lambda = Some(made.lambda);
+            out.iterations = Some(made.iterations);
+            out.warnings = made.warnings;
+            out.why = (method == Method::Auto).then(|| {
+                format!("{acceleration:.1}-fold undersampled along all axes, solved as a whole")
+            });
+            return Ok(out);
         }
         if acceleration > 1.0 {
             out.warnings
@@ -309,7 +320,7 @@ fn along_trajectory(
             hint: "leave out the number of virtual coils",
         });
     }
-    let wavelet = Wavelet::new(data.size.y, data.size.x, Family::Haar, 4);
+    let wavelet = Wavelet::volume(data.size, Family::Haar, 4);
     let shrink = |image: &mut [Complex32], threshold: f32| wavelet.shrink(image, threshold);
     let (chosen, name) = match method {
         Method::ZeroFilled => (NonCartesianMethod::Gridding, "gridding"),
@@ -318,10 +329,11 @@ fn along_trajectory(
             NonCartesianMethod::Proximal(&shrink),
             "iterative l1-wavelet",
         ),
-        Method::Auto | Method::TotalVariation if data.size.z == 1 => {
+        // A volume takes minutes to hours to solve: only on request.
+        Method::Auto if data.size.z > 1 => (NonCartesianMethod::Gridding, "gridding"),
+        Method::Auto | Method::TotalVariation => {
             (NonCartesianMethod::TotalVariation, "iterative tv")
         }
-        Method::Auto => (NonCartesianMethod::Gridding, "gridding"),
         _ => {
             return Err(Error::Pattern {
                 step: method.name(),
@@ -347,7 +359,12 @@ fn along_trajectory(
         size: made.size,
         image: made.image,
         method: name.to_owned(),
-        why: (method == Method::Auto).then_some(why),
+        why: (method == Method::Auto).then_some(match data.size.z {
+            1 => why,
+            _ => format!(
+                "{why}; ask for sense, tv or l1-wavelet to solve the volume, which takes long"
+            ),
+        }),
         acceleration: (made.size.z * made.size.y * made.size.x) as f64
             / (data.n_readouts * data.n_samples) as f64,
         lambda: made.lambda,

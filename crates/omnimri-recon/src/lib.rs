@@ -11,13 +11,13 @@
 //! | [`calibration`] | the fully sampled centre; noise level and prewhitening |
 //! | [`matrix`], [`window`] | crop and zero-fill to another matrix; k-space windows |
 //! | [`compression`], [`coil_basis`] | fewer, virtual coils; the way back to those of the input |
-//! | [`coil_maps`], [`espirit`] | coil sensitivities from the calibration area |
+//! | [`coil_maps`], [`espirit`], [`map_sets`] | coil sensitivities from the calibration area |
 //! | [`epi`], [`ramp_sampling`] | echo-planar lines brought into agreement, samples on gradient ramps regridded |
 //! | [`zero_filled`], [`sense`] | images from k-space |
 //! | [`mod@grappa`] | missing samples from their measured neighbours |
 //! | [`partial_fourier`] | the side of k-space that was not measured |
 //! | [`mod@low_rank`], [`series`] | dynamic series |
-//! | [`volume`] | 3D scans, slice by slice |
+//! | [`volume`], [`volume_solve`] | 3D scans, slice by slice or whole |
 //! | [`uncertainty`] | noise maps and g-factors |
 //! | [`nlinv`] | coil sensitivities and image together, from all samples |
 //! | [`sparse`], [`wavelet`], [`differences`], [`total_variation`], [`proximal`] | compressed sensing |
@@ -42,6 +42,7 @@ pub mod grappa;
 mod linalg;
 mod local_prior;
 pub mod low_rank;
+pub mod map_sets;
 pub mod matrix;
 pub mod nlinv;
 pub mod noncartesian;
@@ -60,6 +61,7 @@ pub mod sparse;
 pub mod total_variation;
 pub mod uncertainty;
 pub mod volume;
+pub mod volume_solve;
 pub mod wavelet;
 pub mod window;
 pub mod zero_filled;

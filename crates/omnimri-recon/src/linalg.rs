@@ -424,6 +424,15 @@ pub(crate) fn dominant(
     value
 }
 
+/// Takes an eigenpair out of a Hermitian matrix: `A <- A - value v v^H`.
+pub(crate) fn deflate(matrix: &mut [Complex32], vector: &[Complex32], value: f32) {
+    for (row, a) in matrix.chunks_mut(vector.len()).zip(vector) {
+        for (m, b) in row.iter_mut().zip(vector) {
+            *m -= a * b.conj() * value;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

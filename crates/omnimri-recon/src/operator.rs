@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use num_complex::Complex32;
+use omnimri_image::Zyx;
 use rayon::prelude::*;
 
 use crate::fft::{COLUMN_BLOCK, Direction, gather, scatter};
@@ -171,6 +172,8 @@ enum Varies {
     AlongY,
     AlongX,
     Both,
+    /// A volume that varies along all axes.
+    Volume,
 }
 
 impl Varies {
@@ -207,6 +210,25 @@ impl CartesianNormal {
             varies: Varies::of(&mask, n_x),
             mask,
         }
+    }
+
+    /// For a mask `[z][y][x]` of a volume, whose maps and images hold the rows of all planes behind one another.
+    ///
+    /// # Panics
+    /// If the mask has another size.
+    pub fn volume(mask: Vec<bool>, size: Zyx<usize>) -> Self {
+        assert_eq!(mask.len(), size.count(), "mask of another matrix");
+        Self {
+            fft: CentredFft::new(&[size.z, size.y, size.x]),
+            varies: Varies::Volume,
+            mask,
+        }
+    }
+
+    /// Coil images `[coil][...]` to samples, zero where not measured, in place.
+    pub(crate) fn measure(&self, coil_images: &mut [Complex32]) {
+        self.fft.forward(coil_images);
+        self.sample(coil_images);
     }
 
     fn sample(&self, kspace: &mut [Complex32]) {
@@ -308,6 +330,7 @@ impl CoilNormal for CartesianNormal {
             Varies::AlongY => &[0],
             Varies::AlongX => &[1],
             Varies::Both => &[0, 1],
+            Varies::Volume => &[0, 1, 2],
         };
         for &axis in axes {
             self.fft.forward_axis(coil_images, axis);
@@ -323,7 +346,7 @@ impl CoilNormal for CartesianNormal {
         match self.varies {
             Varies::AlongX => self.sense_by_rows(maps, u),
             Varies::AlongY => self.sense_by_columns(maps, u),
-            Varies::Nowhere | Varies::Both => sense_by_coils(self, maps, u),
+            Varies::Nowhere | Varies::Both | Varies::Volume => sense_by_coils(self, maps, u),
         }
     }
 }
@@ -391,8 +414,7 @@ impl LinearOperator for CartesianSenseOp {
 
     fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
         let mut out = self.coil_images(u);
-        CentredFft::forward(&self.normal.fft, &mut out);
-        self.normal.sample(&mut out);
+        self.normal.measure(&mut out);
         out
     }
 

@@ -1,5 +1,6 @@
 //! One entry point from k-space to image, whatever the method.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use num_complex::Complex32;
@@ -10,6 +11,7 @@ use crate::calibration::{CalibrationArea, MIN_CALIBRATION, validate};
 use crate::coil_basis::CoilBasis;
 use crate::coil_maps::{CoilMaps, strongest_combination};
 use crate::grappa::{GrappaOptions, grappa_calibrated};
+use crate::map_sets::{estimate_map_sets, sense_with_sets};
 use crate::partial_fourier::{PartialFourier, detect_partial_fourier};
 use crate::sense::{SenseOptions, SenseSetup, estimate_maps, sense_with_maps, unit_phase};
 use crate::sparse::{SparseOptions, Sparsity, joint_maps, sparse_with_maps};
@@ -223,6 +225,17 @@ impl Solver {
     /// See [`sense_with_maps`] and [`sparse_with_maps`]; [`Error::Noise`] for a bad noise scan; [`Error::NeedsModel`] for a method that is none of
     /// the three.
     pub fn setup(&self, kspace: &KSpace) -> Result<(SenseSetup, CoilBasis)> {
+        let (scan, reference, basis) = self.prepared(kspace)?;
+        let mut setup = self.solve(&scan, reference.as_ref(), None)?;
+        setup.warnings.extend(basis.say(kspace.n_coils));
+        Ok((setup, basis))
+    }
+
+    /// The scan and the reference scan in the solver's coils.
+    fn prepared<'a>(
+        &self,
+        kspace: &'a KSpace,
+    ) -> Result<(Cow<'a, KSpace>, Option<KSpace>, CoilBasis)> {
         validate(kspace)?;
         let (n_coils, size) = (kspace.n_coils, (kspace.n_y, kspace.n_x));
         let n_virtual = self.options.n_virtual(self.method, n_coils);
@@ -231,12 +244,59 @@ impl Solver {
             Some(reference) => Some(basis.convert(reference, n_coils, size)?),
             None => None,
         };
-        let mut setup = self.solve(&scan, reference.as_ref())?;
-        setup.warnings.extend(basis.say(n_coils));
-        Ok((setup, basis))
+        Ok((scan, reference, basis))
     }
 
-    fn solve(&self, kspace: &KSpace, reference: Option<&KSpace>) -> Result<SenseSetup> {
+    /// Settings of SENSE.
+    fn sense_options(&self) -> SenseOptions {
+        let defaults = SenseOptions::default();
+        SenseOptions {
+            lambda: self.options.lambda,
+            // Whitened samples have unit variance.
+            noise_variance: self.options.noise.as_ref().map(|_| 1.0),
+            max_iterations: self
+                .options
+                .max_iterations
+                .unwrap_or(defaults.max_iterations),
+            ..defaults
+        }
+    }
+
+    /// SENSE with as many sets of maps as the scan asks for.
+    fn sense(&self, kspace: &KSpace) -> Result<Reconstruction> {
+        let (scan, reference, basis) = self.prepared(kspace)?;
+        let mut sets = estimate_map_sets(reference.as_ref().unwrap_or(&scan))?;
+        if sets.len() == 1 {
+            let mut setup = self.solve(&scan, reference.as_ref(), sets.pop())?;
+            setup.warnings.extend(basis.say(kspace.n_coils));
+            return Ok(of_solution(
+                kspace,
+                &setup,
+                &setup.initial,
+                &basis,
+                self.name(),
+            ));
+        }
+        let n_sets = sets.len();
+        let solution = sense_with_sets(&scan, sets, &self.sense_options())?;
+        let coils = basis.back(solution.coil_images);
+        let mut made = of_coil_images(kspace, &coils, self.name());
+        made.lambda = Some(solution.lambda);
+        made.iterations = Some(solution.iterations);
+        made.warnings.extend(basis.say(kspace.n_coils));
+        made.warnings.push(format!(
+            "The object seems larger than the field of view: {n_sets} sets of coil maps were used."
+        ));
+        Ok(made)
+    }
+
+    /// Solves in the solver's coils; maps of SENSE may be known already.
+    fn solve(
+        &self,
+        kspace: &KSpace,
+        reference: Option<&KSpace>,
+        maps: Option<CoilMaps>,
+    ) -> Result<SenseSetup> {
         // The scan that maps come from.
         let calibration = reference.unwrap_or(kspace);
         let (lambda, max_iterations) = (self.options.lambda, self.options.max_iterations);
@@ -244,14 +304,11 @@ impl Solver {
         let noise_variance = self.options.noise.as_ref().map(|_| 1.0);
         let sparsity = match self.method {
             Method::Sense => {
-                let mut options = SenseOptions {
-                    lambda,
-                    noise_variance,
-                    ..SenseOptions::default()
+                let maps = match maps {
+                    Some(maps) => maps,
+                    None => estimate_maps(calibration)?,
                 };
-                options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
-                let maps = estimate_maps(calibration)?;
-                return sense_with_maps(kspace, maps, &options);
+                return sense_with_maps(kspace, maps, &self.sense_options());
             }
             Method::L1Wavelet => Sparsity::Wavelet,
             Method::TotalVariation => Sparsity::TotalVariation,
@@ -378,8 +435,12 @@ impl Reconstructor for Solver {
     }
 
     fn reconstruct(&self, kspace: &KSpace) -> Result<Reconstruction> {
-        let (setup, basis) = self.setup(kspace)?;
-        let mut made = of_solution(kspace, &setup, &setup.initial, &basis, self.name());
+        let mut made = if self.method == Method::Sense {
+            self.sense(kspace)?
+        } else {
+            let (setup, basis) = self.setup(kspace)?;
+            of_solution(kspace, &setup, &setup.initial, &basis, self.name())
+        };
         if self.options.partial_fourier != PartialFourier::Off {
             let mut image = made.complex();
             let how = self.options.partial_fourier;

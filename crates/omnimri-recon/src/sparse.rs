@@ -123,7 +123,7 @@ pub fn solve(
     let mut rhs = adjoint(&maps);
     let lambda = options
         .lambda
-        .unwrap_or_else(|| (LAMBDA_OF_NOISE * noise).max(LEAST_LAMBDA * percentile(&rhs, 98)));
+        .unwrap_or_else(|| automatic_weight(noise, &rhs));
     let mut image = vec![Complex32::default(); n_y * n_x];
     let mut weight = vec![1.0f32; n_y * n_x];
     let mut factor = vec![Complex32::ONE; n_y * n_x];
@@ -213,6 +213,11 @@ impl Prox {
             }
         }
     }
+}
+
+/// The weight from the noise deviation of a sample and the adjoint image.
+pub(crate) fn automatic_weight(noise: f32, rhs: &[Complex32]) -> f32 {
+    (LAMBDA_OF_NOISE * noise).max(LEAST_LAMBDA * percentile(rhs, 98))
 }
 
 fn percentile(image: &[Complex32], percent: usize) -> f32 {
