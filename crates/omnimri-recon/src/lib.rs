@@ -23,7 +23,7 @@
 //! | [`sparse`], [`wavelet`], [`differences`], [`total_variation`], [`proximal`] | compressed sensing |
 //! | [`nufft`], [`density`], [`delays`], [`noncartesian`] | samples along a trajectory |
 //! | [`frame`] | a frame of a raw data file to its image on the reconstruction matrix |
-//! | [`mod@reconstruct`] | [`Method`], [`Reconstructor`] and the one entry point |
+//! | [`mod@reconstruct`] (with `solver.rs`) | [`Method`], [`Reconstructor`] and the one entry point |
 //! | [`simulate`] | tissues, signal equations, head phantom, acquisition: the way back |
 
 pub mod calibration;
@@ -57,6 +57,7 @@ pub mod sampling;
 pub mod sense;
 pub mod series;
 pub mod simulate;
+mod solver;
 pub mod sparse;
 pub mod total_variation;
 pub mod uncertainty;

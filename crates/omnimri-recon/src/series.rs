@@ -6,8 +6,9 @@ use omnimri_image::KSpace;
 use crate::Result;
 use crate::coil_basis::CoilBasis;
 use crate::low_rank::{LowRankOptions, locally_low_rank, time_average};
-use crate::reconstruct::{ReconOptions, Reconstruction, acceleration, magnitude};
+use crate::reconstruct::{ReconOptions, Reconstruction, acceleration};
 use crate::sense::{check_weight, unit_phase};
+use crate::solver::magnitude;
 use crate::sparse::joint_maps;
 
 /// Name of the method in results.

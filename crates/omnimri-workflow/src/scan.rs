@@ -159,12 +159,11 @@ pub fn reconstruct_dynamic(
         for &index in &indices {
             frames.push(scan.frame(index)?);
         }
-        let made = reconstruct_frames(frames, header, options).map_err(|source| {
-            Error::Reconstruct {
+        let made =
+            reconstruct_frames(frames, header, options).map_err(|source| Error::Reconstruct {
                 path: header.path.clone(),
                 source,
-            }
-        })?;
+            })?;
         for (index, image) in indices.into_iter().zip(made) {
             images[index] = Some(image);
         }
