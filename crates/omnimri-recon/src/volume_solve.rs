@@ -167,7 +167,8 @@ fn centre_block(mask: &[bool], size: Zyx<usize>) -> [Range<usize>; 3] {
             })
         })
     };
-    let mut grew = true;
+    // Around a zero frequency that was not measured there is no block.
+    let mut grew = whole(&block);
     while grew {
         grew = false;
         for axis in 0..3 {
