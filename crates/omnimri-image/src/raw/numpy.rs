@@ -53,15 +53,26 @@ fn open(
     array::open(path, format, Box::new(reader), axes, options, warnings)
 }
 
+/// NumPy's name of a type, such as `float32`.
+fn type_name(header: &Header) -> String {
+    let kind = match header.kind {
+        b'f' => "float",
+        b'i' => "int",
+        b'u' => "uint",
+        b'b' => return "bool".to_owned(),
+        other => return format!("type {}{}", char::from(other), header.bytes),
+    };
+    format!("{kind}{}", 8 * usize::from(header.bytes))
+}
+
 fn layout(path: &Path, header: Header, start: u64) -> Result<Layout> {
     if header.kind != b'c' {
         return Err(bad_shape(
             path,
             "complex samples (complex64 or complex128)",
             format!(
-                "values of type {}{} and shape {}",
-                char::from(header.kind),
-                header.bytes,
+                "{} of shape {}",
+                type_name(&header),
                 shape_text(&header.shape)
             ),
             "magnitudes have lost their phase; export the complex data".into(),

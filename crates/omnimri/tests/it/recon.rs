@@ -107,7 +107,10 @@ fn coils_partial_fourier_and_series_are_options() {
         assert!(error < 0.25, "{more:?}: {error}");
     }
     run(&["--method", "sense", "--coils", "0"]).failed(1, &["virtual coils", "found 0"]);
-    for wrong in [&["--partial-fourier", "all"][..], &["--dynamic", "--method", "sense"]] {
+    for wrong in [
+        &["--partial-fourier", "all"][..],
+        &["--dynamic", "--method", "sense"],
+    ] {
         assert_eq!(run(wrong).code, 2, "{wrong:?}");
     }
 }
