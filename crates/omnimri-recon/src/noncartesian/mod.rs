@@ -14,13 +14,13 @@ use num_complex::Complex32;
 use omnimri_image::{NonCartesian, Zyx};
 use rayon::prelude::*;
 
+use crate::Result;
 use crate::calibration::Whitening;
 use crate::coil_maps::CoilMaps;
 use crate::delays::{self, GradientDelays};
 use crate::density::density_weights;
 use crate::nufft::{Nufft, NufftOptions};
 use crate::sense::check_weight;
-use crate::{Error, Result};
 
 use check::{noise_variance, usable};
 pub use maps::estimate_maps;
@@ -95,8 +95,8 @@ pub struct NonCartesianReconstruction {
 /// Makes the image of samples along a trajectory.
 ///
 /// # Errors
-/// [`Error::Size`], [`Error::NotFinite`], [`Error::NoSignal`] or [`Error::Trajectory`] for data that is no scan; [`Error::NoCalibration`] if the
-/// centre is not covered well enough for coil maps; [`Error::OutOfRange`] for settings.
+/// [`crate::Error::Size`], [`crate::Error::NotFinite`], [`crate::Error::NoSignal`] or [`crate::Error::Trajectory`] for data that is no scan; [`crate::Error::NoCalibration`] if the
+/// centre is not covered well enough for coil maps; [`crate::Error::OutOfRange`] for settings.
 pub fn reconstruct(
     data: &NonCartesian,
     options: &NonCartesianOptions<'_>,

@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::Error;
 use crate::delays::{DelayModel, corrected, estimate};
 use crate::operator::tests::random_array;
 use crate::simulate::acquire::coil_maps_birdcage;
