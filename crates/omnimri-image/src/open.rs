@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::nifti::{base_name, is_nifti_header, pair_of, read_nifti};
 use crate::raw::open::{open_single, raw_format};
-use crate::{Error, KSpace, Result, Volume, dicom, kspace, npy, raster};
+use crate::{Error, KSpace, Result, Volume, dicom, npy, raster};
 
 /// How to read k-space from an array that does not describe itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,17 +125,8 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Input> {
         InputKind::Nifti => Input::Volumes(vec![read_nifti(path, options)?]),
         InputKind::Dicom => Input::Volumes(dicom::read_dicom(path, options)?),
         InputKind::Image => Input::Volumes(vec![raster::read_image(path, options)?]),
-        InputKind::KSpace if is_npy(path)? => Input::KSpace(kspace::read_kspace(path, options)?),
         InputKind::KSpace => Input::KSpace(open_single(path, options)?),
     })
-}
-
-fn is_npy(path: &Path) -> Result<bool> {
-    let mut start = Vec::new();
-    File::open(path)
-        .and_then(|f| f.take(npy::MAGIC.len() as u64).read_to_end(&mut start))
-        .map_err(Error::io(path, "read"))?;
-    Ok(start == npy::MAGIC)
 }
 
 /// Kind from the first bytes of a file.

@@ -85,7 +85,7 @@ pub fn validate(kspace: &KSpace) -> Result<()> {
             found: "a mask without a single sample",
         });
     }
-    if measured_energy(kspace) == 0.0 {
+    if measured_energy(&kspace.samples, &kspace.mask) == 0.0 {
         return Err(Error::NoSignal {
             found: "only zeros where the mask says measured",
         });
@@ -93,13 +93,12 @@ pub fn validate(kspace: &KSpace) -> Result<()> {
     Ok(())
 }
 
-/// Sum of squared magnitudes at the measured samples, all coils.
-pub fn measured_energy(kspace: &KSpace) -> f64 {
-    let coils: Vec<f64> = kspace
-        .samples
-        .par_chunks(kspace.n_y * kspace.n_x)
+/// Sum of squared magnitudes at the measured samples `[coil][...]`, all coils.
+pub fn measured_energy(samples: &[Complex32], mask: &[bool]) -> f64 {
+    let coils: Vec<f64> = samples
+        .par_chunks(mask.len())
         .map(|coil| {
-            let pairs = coil.iter().zip(&kspace.mask);
+            let pairs = coil.iter().zip(mask);
             pairs
                 .filter(|(_, m)| **m)
                 .map(|(v, _)| f64::from(v.norm_sqr()))
@@ -204,21 +203,29 @@ impl CalibrationArea {
 /// Noise variance of a complex sample, estimated where signal is weakest: the lowest median energy among shells of
 /// measured samples far from the centre. An upper bound where the periphery still holds signal.
 pub fn noise_variance(kspace: &KSpace) -> f64 {
-    const N_SHELLS: usize = 8;
-    const MIN_SAMPLES: usize = 64;
-    let n_pixels = kspace.n_y * kspace.n_x;
-    let radius = |i: usize| {
+    noise_variance_within(&kspace.samples, &kspace.mask, |i| {
         let part = |i: usize, n: usize| (i as f64 - (n / 2) as f64) / (n as f64 / 2.0);
         part(i / kspace.n_x, kspace.n_y).hypot(part(i % kspace.n_x, kspace.n_x))
-    };
+    })
+}
+
+/// As [`noise_variance`], of samples `[coil][...]` with a mask and the distance of every sample from the centre, one at the edge.
+pub(crate) fn noise_variance_within(
+    samples: &[Complex32],
+    mask: &[bool],
+    radius: impl Fn(usize) -> f64,
+) -> f64 {
+    const N_SHELLS: usize = 8;
+    const MIN_SAMPLES: usize = 64;
     let mut shells: Vec<Vec<f32>> = vec![Vec::new(); N_SHELLS];
-    for (i, _) in kspace.mask.iter().enumerate().filter(|(_, m)| **m) {
+    for (i, _) in mask.iter().enumerate().filter(|(_, m)| **m) {
         let r = radius(i);
         // From 0.6 of the edge to the corners at sqrt(2).
         if r >= 0.6 {
             let shell = (((r - 0.6) / 0.82 * N_SHELLS as f64) as usize).min(N_SHELLS - 1);
             // Exact zeros are padding, not measurements.
-            let coils = (0..kspace.n_coils).map(|c| kspace.samples[c * n_pixels + i].norm_sqr());
+            let coils = samples.iter().skip(i).step_by(mask.len());
+            let coils = coils.map(|v| v.norm_sqr());
             shells[shell].extend(coils.filter(|e| *e > 0.0));
         }
     }

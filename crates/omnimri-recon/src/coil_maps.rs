@@ -1,14 +1,16 @@
 //! Coil sensitivities, and their estimation from images by local covariance (Walsh).
 
+use std::ops::Range;
+
 use num_complex::Complex32;
 use omnimri_image::KSpace;
 use rayon::prelude::*;
 
 use crate::calibration::CalibrationArea;
 use crate::fft::ifft2;
-use crate::linalg::dominant;
+use crate::linalg::{deflate, dominant};
 
-/// Coil sensitivities of one slice, normalised so that `sum_c |S_c|^2 = 1` on the support and 0 elsewhere.
+/// Coil sensitivities of one slice, or of a volume with the rows of all its planes behind one another, normalised so that `sum_c |S_c|^2 = 1` on the support and 0 elsewhere.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CoilMaps {
     /// Sensitivities `[coil][y][x]`.
@@ -78,23 +80,36 @@ impl CoilMaps {
 
     /// `sum_c conj(S_c) v_c`, `[n_y][n_x]`, of coil images `[n_coils][n_y][n_x]`.
     pub fn combine(&self, coil_images: &[Complex32]) -> Vec<Complex32> {
+        let mut out = vec![Complex32::default(); self.n_y * self.n_x];
+        self.add_combined(0..self.n_coils, coil_images, &mut out);
+        out
+    }
+
+    /// Adds `sum_c conj(S_c) v_c` over some of the coils to `out` `[n_y][n_x]`.
+    ///
+    /// # Shapes
+    /// - `coil_images`: `[coils.len()][n_y][n_x]`
+    pub(crate) fn add_combined(
+        &self,
+        coils: Range<usize>,
+        coil_images: &[Complex32],
+        out: &mut [Complex32],
+    ) {
         const CHUNK: usize = 4096;
         let n = self.n_y * self.n_x;
-        let mut out = vec![Complex32::default(); n];
         // Fixed chunks of pixels; coils are summed in their order.
         out.par_chunks_mut(CHUNK)
             .enumerate()
             .for_each(|(chunk, out)| {
-                for coil in 0..self.n_coils {
-                    let first = coil * n + chunk * CHUNK;
-                    let range = first..first + out.len();
-                    let pairs = coil_images[range.clone()].iter().zip(&self.maps[range]);
-                    for (out, (v, map)) in out.iter_mut().zip(pairs) {
+                for (i, coil) in coils.clone().enumerate() {
+                    let here = chunk * CHUNK..chunk * CHUNK + out.len();
+                    let images = &coil_images[i * n..(i + 1) * n][here.clone()];
+                    let maps = &self.maps[coil * n..(coil + 1) * n][here];
+                    for (out, (v, map)) in out.iter_mut().zip(images.iter().zip(maps)) {
                         *out += map.conj() * v;
                     }
                 }
             });
-        out
     }
 
     /// Multiplies every map by `factor` `[n_y][n_x]`, so that an image `x / factor` explains the same coil images.
@@ -191,19 +206,34 @@ pub(crate) fn strongest_combination(
     n_coils: usize,
     n: usize,
 ) -> Vec<Complex32> {
+    strongest_combinations(images, n_coils, n, 1).swap_remove(0)
+}
+
+/// The `count` orthogonal unit coil vectors that hold most of the energy of `images` `[coil][pixel]`, the strongest first.
+pub(crate) fn strongest_combinations(
+    images: &[Complex32],
+    n_coils: usize,
+    n: usize,
+    count: usize,
+) -> Vec<Vec<Complex32>> {
     // A power of two keeps the scale exact and the sum away from overflow.
     let peak = images
         .iter()
         .map(|v| v.norm_sqr())
         .fold(0.0, f32::max)
         .max(f32::MIN_POSITIVE);
-    let sum: Vec<Complex32> = covariance(images, n_coils, n, 0..n)
+    let mut sum: Vec<Complex32> = covariance(images, n_coils, n, 0..n)
         .iter()
         .map(|v| v / (peak * n as f32))
         .collect();
-    let mut v = vec![Complex32::new(1.0 / (n_coils as f32).sqrt(), 0.0); n_coils];
-    dominant(&sum, &mut v, 100);
-    v
+    (0..count)
+        .map(|_| {
+            let mut v = vec![Complex32::new(1.0 / (n_coils as f32).sqrt(), 0.0); n_coils];
+            let value = dominant(&sum, &mut v, 100);
+            deflate(&mut sum, &v, value);
+            v
+        })
+        .collect()
 }
 
 /// Turns a coil vector so that its product with the reference combination is real and positive.
@@ -225,7 +255,7 @@ pub(crate) fn align_phase(vector: &mut [Complex32], reference: &[Complex32]) {
 /// Coil images from the calibration area alone, tapered against ringing, `[coil][y][x]`.
 pub fn low_resolution_images(kspace: &KSpace, area: &CalibrationArea) -> Vec<Complex32> {
     let (n_y, n_x) = (kspace.n_y, kspace.n_x);
-    let hann = |i: usize, range: &std::ops::Range<usize>, n: usize| {
+    let hann = |i: usize, range: &Range<usize>, n: usize| {
         if range.len() == n {
             return 1.0;
         }

@@ -102,6 +102,11 @@ pub struct Compression {
 }
 
 impl Compression {
+    /// Number of coils.
+    pub fn n_coils(&self) -> usize {
+        self.n_coils
+    }
+
     /// Number of virtual coils.
     pub fn n_virtual(&self) -> usize {
         self.n_virtual

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use rustfft::{Fft, FftPlanner};
 
 /// Columns transformed together: one cache line holds eight complex numbers, two lines hide the stride.
-const COLUMN_BLOCK: usize = 16;
+pub(crate) const COLUMN_BLOCK: usize = 16;
 
 /// Plans are immutable and shared by everybody; the planner keeps those made before.
 static PLANNER: LazyLock<Mutex<FftPlanner<f32>>> = LazyLock::new(|| Mutex::new(FftPlanner::new()));
@@ -22,6 +22,15 @@ pub(crate) fn plan(n: usize, direction: rustfft::FftDirection) -> Arc<dyn Fft<f3
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .plan_fft(n, direction)
+}
+
+/// Which way a transform goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Image to k-space.
+    Forward,
+    /// K-space to image.
+    Inverse,
 }
 
 /// Transforms of one line length, both ways.
@@ -114,6 +123,14 @@ impl CentredFft {
         self.transform_axis(data, axis, true);
     }
 
+    /// Transforms lines `[line][n]` of one of the axes, which lie behind one another.
+    pub(crate) fn transform_lines(&self, lines: &mut [Complex32], axis: usize, to: Direction) {
+        let fft = self.axes[axis].fft(to == Direction::Inverse);
+        if fft.len() > 1 {
+            centred_lines(lines, fft);
+        }
+    }
+
     fn transform_axis(&self, data: &mut [Complex32], axis: usize, inverse: bool) {
         assert!(
             data.len().is_multiple_of(self.count),
@@ -160,7 +177,13 @@ fn centred_lines(lines: &mut [Complex32], fft: &dyn Fft<f32>) {
 }
 
 /// Copies columns `first..first + width` of `[n][inner]` into `block` `[width][n]`.
-fn gather(data: &[Complex32], inner: usize, first: usize, block: &mut [Complex32], n: usize) {
+pub(crate) fn gather(
+    data: &[Complex32],
+    inner: usize,
+    first: usize,
+    block: &mut [Complex32],
+    n: usize,
+) {
     for (i, row) in data.chunks(inner).enumerate() {
         for (j, v) in row[first..].iter().take(block.len() / n).enumerate() {
             block[j * n + i] = *v;
@@ -197,11 +220,16 @@ fn columns_in_parallel(data: &mut [Complex32], inner: usize, fft: &dyn Fft<f32>)
             block
         })
         .collect();
+    scatter(&blocks, data, inner, n);
+}
+
+/// Copies blocks of [`COLUMN_BLOCK`] columns, `[width][n]` each, back into `[n][inner]`.
+pub(crate) fn scatter(blocks: &[Vec<Complex32>], data: &mut [Complex32], inner: usize, n: usize) {
     data.par_chunks_mut(inner)
         .with_min_len(32)
         .enumerate()
         .for_each(|(i, row)| {
-            for (v, block) in row.chunks_mut(COLUMN_BLOCK).zip(&blocks) {
+            for (v, block) in row.chunks_mut(COLUMN_BLOCK).zip(blocks) {
                 for (j, v) in v.iter_mut().enumerate() {
                     *v = block[j * n + i];
                 }

@@ -5,15 +5,18 @@
 //! cropped in k-space to the reconstruction matrix, about the centre.
 
 use num_complex::Complex32;
+use omnimri_image::raw::{Calibration, EpiInfo};
 use omnimri_image::{Frame, FrameData, KSpace, KSpace3, NonCartesian, RawHeader, Zyx};
 
 use crate::epi::{self, EpiSource};
 use crate::matrix::{crop_centre, fourier_resize, remove_oversampling};
 use crate::noncartesian::{self, NonCartesianMethod, NonCartesianOptions};
 use crate::reconstruct::{Method, ReconOptions, Reconstruction};
+use crate::series::reconstruct_series;
 use crate::volume::{
     VolumeAxis, decouple, fully_sampled_axis, validate_volume, zero_filled_volume,
 };
+use crate::volume_solve::{can_calibrate, solve_volume};
 use crate::wavelet::{Family, Wavelet};
 use crate::{Error, Result};
 
@@ -55,20 +58,12 @@ pub fn reconstruct_frame<E: From<Error>>(
     }
     let mut warnings = frame.warnings;
     let mut made = match frame.data {
-        FrameData::Cartesian(mut kspace) => {
-            if let Some(info) = &frame.epi {
-                say_epi(&epi::correct(&mut kspace, info)?, &mut warnings);
+        FrameData::Cartesian(kspace) => {
+            let scan = prepared(kspace, frame.epi.as_ref(), header, &mut warnings)?;
+            if let Some(reference) = frame.calibration {
+                options.calibration = reference_lines(*reference, header)?;
             }
-            if let Some(reference) = frame.calibration
-                && let FrameData::Cartesian(mut lines) = reference.data
-            {
-                if let Some(info) = &reference.epi {
-                    epi::correct(&mut lines, info)?;
-                }
-                options.calibration = Some(without_oversampling(lines, header)?);
-            }
-            let made = slice(&without_oversampling(kspace, header)?, &options)?;
-            of_slice(made)
+            of_slice(slice(&scan, &options)?)
         }
         FrameData::Cartesian3(mut kspace) => {
             if let Some(info) = &frame.epi {
@@ -91,6 +86,74 @@ pub fn reconstruct_frame<E: From<Error>>(
     warnings.append(&mut made.warnings);
     made.warnings = warnings;
     Ok(made)
+}
+
+/// Reconstructs the 2D frames of one slice together, as a dynamic series; images in the order of the frames.
+///
+/// # Errors
+/// [`Error::Pattern`] for frames that are no 2D grids; what [`reconstruct_series`] refuses.
+pub fn reconstruct_frames(
+    frames: Vec<Frame>,
+    header: &RawHeader,
+    options: &ReconOptions,
+) -> Result<Vec<FrameImage>> {
+    let mut options = options.clone();
+    if options.noise.is_none() {
+        options.noise = header.noise.as_ref().map(|n| n.samples.clone());
+    }
+    let mut warnings = Vec::new();
+    let mut scans = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let FrameData::Cartesian(kspace) = frame.data else {
+            return Err(Error::Pattern {
+                step: "dynamic series",
+                expected: "2D frames on a grid",
+                found: "3D frames or samples along a trajectory",
+                hint: "reconstruct the frames one by one",
+            });
+        };
+        let mut said = frame.warnings;
+        scans.push(prepared(kspace, frame.epi.as_ref(), header, &mut said)?);
+        warnings.push(said);
+        if let Some(reference) = frame.calibration
+            && options.calibration.is_none()
+        {
+            options.calibration = reference_lines(*reference, header)?;
+        }
+    }
+    let made = reconstruct_series(&scans, &options)?;
+    let mut images = Vec::with_capacity(made.len());
+    for (made, mut warnings) in made.into_iter().zip(warnings) {
+        let mut image = of_slice(made);
+        to_recon_matrix(&mut image, header)?;
+        warnings.append(&mut image.warnings);
+        image.warnings = warnings;
+        images.push(image);
+    }
+    Ok(images)
+}
+
+/// A slice with its echo-planar lines in agreement and its readout oversampling off.
+fn prepared(
+    mut kspace: KSpace,
+    epi: Option<&EpiInfo>,
+    header: &RawHeader,
+    warnings: &mut Vec<String>,
+) -> Result<KSpace> {
+    if let Some(info) = epi {
+        say_epi(&epi::correct(&mut kspace, info)?, warnings);
+    }
+    without_oversampling(kspace, header)
+}
+
+/// The lines of a reference scan, prepared as those of the image.
+fn reference_lines(reference: Calibration, header: &RawHeader) -> Result<Option<KSpace>> {
+    match reference.data {
+        FrameData::Cartesian(lines) => {
+            prepared(lines, reference.epi.as_ref(), header, &mut Vec::new()).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 fn say_epi(correction: &epi::EpiCorrection, warnings: &mut Vec<String>) {
@@ -157,7 +220,7 @@ fn of_slice(made: Reconstruction) -> FrameImage {
     }
 }
 
-/// A 3D scan, slice by slice across its fully sampled axis; whole, zero-filled, where it has none.
+/// A 3D scan, slice by slice across its fully sampled axis; whole where it has none.
 fn volume<E: From<Error>>(
     kspace: KSpace3,
     method: Method,
@@ -180,14 +243,24 @@ fn volume<E: From<Error>>(
     };
     let axis = fully_sampled_axis(&kspace.mask, size);
     let Some(axis) = axis.filter(|_| acceleration > 1.0 || size.z == 1) else {
-        if acceleration > 1.0 && !matches!(method, Method::Auto | Method::ZeroFilled) {
-            return Err(Error::Pattern {
-                step: "3D reconstruction",
-                expected: "an axis along which lines are measured whole",
-                found: "lines measured in part along every axis",
-                hint: "use --method zero-filled",
-            }
-            .into());
+        let solved = match method {
+            _ if acceleration <= 1.0 => None,
+            Method::ZeroFilled => None,
+            Method::Auto if !can_calibrate(&kspace) => None,
+            Method::Auto => Some(Method::L1Wavelet),
+            method => Some(method),
+        };
+        if let Some(solver) = solved {
+            let made = solve_volume(kspace, solver, options)?;
+            out.image = made.image;
+            out.method = solver.name().to_owned();
+            out.lambda = Some(made.lambda);
+            out.iterations = Some(made.iterations);
+            out.warnings = made.warnings;
+            out.why = (method == Method::Auto).then(|| {
+                format!("{acceleration:.1}-fold undersampled along all axes, solved as a whole")
+            });
+            return Ok(out);
         }
         if acceleration > 1.0 {
             out.warnings
@@ -239,7 +312,15 @@ fn along_trajectory(
     method: Method,
     options: &ReconOptions,
 ) -> Result<FrameImage> {
-    let wavelet = Wavelet::new(data.size.y, data.size.x, Family::Haar, 4);
+    if options.coils.is_some() {
+        return Err(Error::Pattern {
+            step: "coil compression",
+            expected: "samples on a grid",
+            found: "samples along a trajectory",
+            hint: "leave out the number of virtual coils",
+        });
+    }
+    let wavelet = Wavelet::volume(data.size, Family::Haar, 4);
     let shrink = |image: &mut [Complex32], threshold: f32| wavelet.shrink(image, threshold);
     let (chosen, name) = match method {
         Method::ZeroFilled => (NonCartesianMethod::Gridding, "gridding"),
@@ -248,10 +329,11 @@ fn along_trajectory(
             NonCartesianMethod::Proximal(&shrink),
             "iterative l1-wavelet",
         ),
-        Method::Auto | Method::TotalVariation if data.size.z == 1 => {
+        // A volume takes minutes to hours to solve: only on request.
+        Method::Auto if data.size.z > 1 => (NonCartesianMethod::Gridding, "gridding"),
+        Method::Auto | Method::TotalVariation => {
             (NonCartesianMethod::TotalVariation, "iterative tv")
         }
-        Method::Auto => (NonCartesianMethod::Gridding, "gridding"),
         _ => {
             return Err(Error::Pattern {
                 step: method.name(),
@@ -277,7 +359,12 @@ fn along_trajectory(
         size: made.size,
         image: made.image,
         method: name.to_owned(),
-        why: (method == Method::Auto).then_some(why),
+        why: (method == Method::Auto).then_some(match data.size.z {
+            1 => why,
+            _ => format!(
+                "{why}; ask for sense, tv or l1-wavelet to solve the volume, which takes long"
+            ),
+        }),
         acceleration: (made.size.z * made.size.y * made.size.x) as f64
             / (data.n_readouts * data.n_samples) as f64,
         lambda: made.lambda,

@@ -1,7 +1,11 @@
 //! Small dense Hermitian algebra in double precision: Cholesky factor, eigenvalues and eigenvectors.
 
+use std::ops::Range;
+
 use num_complex::{Complex32, Complex64};
 use rayon::prelude::*;
+
+use crate::products::{Factor, multiply};
 
 /// A lower triangular matrix, row by row in full storage.
 #[derive(Debug, Clone)]
@@ -41,32 +45,66 @@ impl Lower {
     /// Solves `L L^H x = b` in place for several right-hand sides, `[n][n_rhs]`.
     pub fn solve(&self, rhs: &mut [Complex64], n_rhs: usize) {
         let n = self.n;
-        for row in 0..n {
-            let (done, rest) = rhs.split_at_mut(row * n_rhs);
-            let own = &mut rest[..n_rhs];
-            for (k, x) in done.chunks(n_rhs).enumerate() {
-                let l = self.entries[row * n + k];
-                for (v, x) in own.iter_mut().zip(x) {
-                    *v -= l * x;
+        // What is known of the solution goes into a block of rows by a product, the block itself by substitution.
+        for first in (0..n).step_by(BLOCK) {
+            let rows = first..(first + BLOCK).min(n);
+            let (done, rest) = rhs.split_at_mut(first * n_rhs);
+            let sizes = [rows.len(), n_rhs, first];
+            let (l, x) = (&self.entries[first * n..], Factor::plain(&*done, n_rhs));
+            multiply(rest, n_rhs, sizes, true, MINUS, Factor::plain(l, n), x);
+            for row in rows {
+                let (done, rest) = rest.split_at_mut((row - first) * n_rhs);
+                let own = &mut rest[..n_rhs];
+                for (k, x) in done.chunks(n_rhs).enumerate() {
+                    let l = self.entries[row * n + first + k];
+                    for (v, x) in own.iter_mut().zip(x) {
+                        *v -= l * x;
+                    }
                 }
+                let pivot = self.entries[row * n + row].re;
+                own.iter_mut().for_each(|v| *v /= pivot);
             }
-            let pivot = self.entries[row * n + row].re;
-            own.iter_mut().for_each(|v| *v /= pivot);
         }
-        for row in (0..n).rev() {
-            let (before, rest) = rhs.split_at_mut(row * n_rhs);
-            let own = &mut rest[..n_rhs];
-            let pivot = self.entries[row * n + row].re;
-            own.iter_mut().for_each(|v| *v /= pivot);
-            for (k, x) in before.chunks_mut(n_rhs).enumerate() {
-                let l = self.entries[row * n + k].conj();
-                for (x, v) in x.iter_mut().zip(own.iter()) {
-                    *x -= l * v;
+        for first in (0..n).step_by(BLOCK).rev() {
+            let end = (first + BLOCK).min(n);
+            let (before, done) = rhs.split_at_mut(end * n_rhs);
+            let block = &mut before[first * n_rhs..];
+            if end < n {
+                let sizes = [end - first, n_rhs, n - end];
+                let l = Factor::adjoint(&self.entries[end * n + first..], n);
+                multiply(
+                    block,
+                    n_rhs,
+                    sizes,
+                    true,
+                    MINUS,
+                    l,
+                    Factor::plain(&*done, n_rhs),
+                );
+            }
+            for row in (first..end).rev() {
+                let (before, rest) = block.split_at_mut((row - first) * n_rhs);
+                let own = &mut rest[..n_rhs];
+                let pivot = self.entries[row * n + row].re;
+                own.iter_mut().for_each(|v| *v /= pivot);
+                for (k, x) in before.chunks_mut(n_rhs).enumerate() {
+                    let l = self.entries[row * n + first + k].conj();
+                    for (x, v) in x.iter_mut().zip(own.iter()) {
+                        *x -= l * v;
+                    }
                 }
             }
         }
     }
 }
+
+/// Rows of a diagonal block that is factored or solved value by value.
+const BLOCK: usize = 32;
+/// Columns of a triangle that is solved value by value.
+const TRIANGLE: usize = 8;
+/// Columns updated by one product.
+const COLUMNS: usize = 64;
+const MINUS: Complex64 = Complex64::new(-1.0, 0.0);
 
 /// `sum a conj(b)` as four independent sums, so that additions need not wait for each other.
 fn dot_conj(a: &[Complex64], b: &[Complex64]) -> Complex64 {
@@ -84,23 +122,95 @@ fn dot_conj(a: &[Complex64], b: &[Complex64]) -> Complex64 {
 
 /// `L` with `A = L L^H` for a Hermitian positive definite `[n][n]`, else `None`.
 pub(crate) fn cholesky(a: &[Complex64], n: usize) -> Option<Lower> {
-    let mut l = vec![Complex64::default(); n * n];
+    let mut l = a[..n * n].to_vec();
     let floor = 1e-12 * (0..n).map(|i| a[i * n + i].re).fold(0.0, f64::max);
-    for row in 0..n {
-        for column in 0..=row {
-            let dot = dot_conj(&l[row * n..][..column], &l[column * n..][..column]);
-            let rest = a[row * n + column] - dot;
-            l[row * n + column] = if row == column {
-                if rest.re.is_nan() || rest.re <= floor {
-                    return None;
-                }
-                Complex64::new(rest.re.sqrt(), 0.0)
-            } else {
-                rest / l[column * n + column]
-            };
-        }
+    factor(&mut l, n, 0..n, floor)?;
+    for (row, entries) in l.chunks_mut(n).enumerate() {
+        entries[row + 1..].fill(Complex64::ZERO);
     }
     Some(Lower { n, entries: l })
+}
+
+/// Factors the diagonal block of `range` in place, lower triangle only: by halves, so that nearly all work is in products (Golub and Van
+/// Loan, Matrix Computations, section 4.2).
+fn factor(l: &mut [Complex64], n: usize, range: Range<usize>, floor: f64) -> Option<()> {
+    let Range { start, end } = range;
+    if range.len() <= BLOCK {
+        for row in range {
+            for column in start..=row {
+                let dot = dot_conj(
+                    &l[row * n..][start..column],
+                    &l[column * n..][start..column],
+                );
+                let rest = l[row * n + column] - dot;
+                l[row * n + column] = if row == column {
+                    if rest.re.is_nan() || rest.re <= floor {
+                        return None;
+                    }
+                    Complex64::new(rest.re.sqrt(), 0.0)
+                } else {
+                    rest / l[column * n + column]
+                };
+            }
+        }
+        return Some(());
+    }
+    let middle = start + (range.len() / 2).next_multiple_of(BLOCK);
+    factor(l, n, start..middle, floor)?;
+    solve_rows(l, n, middle..end, start..middle);
+    let (width, below) = (middle - start, copied(l, n, middle..end, start..middle));
+    for first in (middle..end).step_by(COLUMNS) {
+        let sizes = [end - first, COLUMNS.min(end - first), width];
+        let of_rows = &below[(first - middle) * width..];
+        multiply(
+            &mut l[first * n + first..],
+            n,
+            sizes,
+            true,
+            MINUS,
+            Factor::plain(of_rows, width),
+            Factor::adjoint(of_rows, width),
+        );
+    }
+    factor(l, n, middle..end, floor)
+}
+
+/// `B <- B T^-H` of the block `B` of `rows` and `columns`, with `T` the lower triangle of `columns`.
+fn solve_rows(l: &mut [Complex64], n: usize, rows: Range<usize>, columns: Range<usize>) {
+    let Range { start, end } = columns;
+    if columns.len() <= TRIANGLE {
+        for row in rows {
+            for column in start..end {
+                let dot = dot_conj(
+                    &l[row * n..][start..column],
+                    &l[column * n..][start..column],
+                );
+                l[row * n + column] = (l[row * n + column] - dot) / l[column * n + column].re;
+            }
+        }
+        return;
+    }
+    let middle = start + (columns.len() / 2).next_multiple_of(TRIANGLE);
+    solve_rows(l, n, rows.clone(), start..middle);
+    let width = middle - start;
+    let left = copied(l, n, rows.clone(), start..middle);
+    let triangle = copied(l, n, middle..end, start..middle);
+    multiply(
+        &mut l[rows.start * n + middle..],
+        n,
+        [rows.len(), end - middle, width],
+        true,
+        MINUS,
+        Factor::plain(&left, width),
+        Factor::adjoint(&triangle, width),
+    );
+    solve_rows(l, n, rows, middle..end);
+}
+
+/// A block of a matrix, its rows behind one another.
+fn copied(l: &[Complex64], n: usize, rows: Range<usize>, columns: Range<usize>) -> Vec<Complex64> {
+    rows.flat_map(|row| l[row * n..][columns.clone()].iter().copied())
+        .collect()
 }
 
 /// Eigenvalues of a Hermitian matrix, largest first, and the eigenvectors that `keep` asks for.
@@ -314,6 +424,15 @@ pub(crate) fn dominant(
     value
 }
 
+/// Takes an eigenpair out of a Hermitian matrix: `A <- A - value v v^H`.
+pub(crate) fn deflate(matrix: &mut [Complex32], vector: &[Complex32], value: f32) {
+    for (row, a) in matrix.chunks_mut(vector.len()).zip(vector) {
+        for (m, b) in row.iter_mut().zip(vector) {
+            *m -= a * b.conj() * value;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,6 +501,40 @@ mod tests {
         let found = dominant(&narrow, &mut v, 500);
         assert!((f64::from(found) / largest - 1.0).abs() < 1e-4);
         assert_eq!(dominant(&[Complex32::ZERO; 36], &mut v, 10), 0.0);
+    }
+
+    #[test]
+    fn a_large_matrix_is_factored_in_blocks() {
+        for n in [31, 33, 64, 97, 130] {
+            let mut a = gram(n, n + 3, 5);
+            for i in 0..n {
+                a[i * n + i] += 0.1;
+            }
+            let l = cholesky(&a, n).unwrap();
+            let scale = a.iter().map(|v| v.norm()).fold(0.0, f64::max);
+            for i in 0..n {
+                for j in 0..n {
+                    let product: Complex64 = (0..n)
+                        .map(|k| l.entries[i * n + k] * l.entries[j * n + k].conj())
+                        .sum();
+                    assert!((product - a[i * n + j]).norm() < 1e-12 * scale, "{n}");
+                }
+            }
+            let mut x: Vec<Complex64> = (0..n * 3)
+                .map(|i| Complex64::new((i % 7) as f64, (i % 5) as f64 - 2.0))
+                .collect();
+            let rhs = x.clone();
+            l.solve(&mut x, 3);
+            for i in 0..n * 3 {
+                let product: Complex64 = (0..n).map(|k| a[i / 3 * n + k] * x[k * 3 + i % 3]).sum();
+                assert!(
+                    (product - rhs[i]).norm() < 1e-7,
+                    "{n}: {product} against {}",
+                    rhs[i]
+                );
+            }
+            assert!(cholesky(&gram(n, n / 2, 5), n).is_none());
+        }
     }
 
     #[test]

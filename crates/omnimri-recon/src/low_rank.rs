@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::calibration::{noise_variance, validate};
 use crate::coil_maps::CoilMaps;
 use crate::linalg::hermitian_eigen;
-use crate::operator::{CartesianSenseOp, LinearOperator};
+use crate::operator::{CartesianNormal, CoilNormal};
 use crate::{Error, Result};
 
 /// Most frames of a series: the decomposition of a patch grows with their cube.
@@ -152,14 +152,15 @@ pub fn locally_low_rank(
         .threshold
         .unwrap_or_else(|| (noise.sqrt() * (n_patch.sqrt() + (frames.len() as f64).sqrt())) as f32);
     let n = n_y * n_x;
-    let operators: Vec<CartesianSenseOp> = frames
+    // The maps are one for all frames.
+    let operators: Vec<CartesianNormal> = frames
         .iter()
-        .map(|f| CartesianSenseOp::new(maps.clone(), f.mask.clone()))
-        .collect::<Result<_>>()?;
+        .map(|f| CartesianNormal::new(f.mask.clone(), n_y, n_x))
+        .collect();
     let rhs: Vec<Complex32> = operators
         .iter()
         .zip(frames)
-        .flat_map(|(op, frame)| op.adjoint(&frame.samples))
+        .flat_map(|(op, frame)| op.adjoint(maps, &frame.samples))
         .collect();
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut x = rhs.clone();
@@ -168,7 +169,7 @@ pub fn locally_low_rank(
     for _ in 0..options.iterations {
         // The norm of A^H A is at most one (maps of unit norm, unitary transform): a step of one descends.
         for ((point, rhs), op) in point.chunks_mut(n).zip(rhs.chunks(n)).zip(&operators) {
-            let normal = op.normal(point);
+            let normal = op.sense(maps, point);
             for ((p, b), v) in point.iter_mut().zip(rhs).zip(&normal) {
                 *p += b - v;
             }

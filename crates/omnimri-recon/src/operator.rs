@@ -1,8 +1,12 @@
 //! Linear operators: forward, adjoint, normal and composition.
 
+use std::ops::Range;
+
 use num_complex::Complex32;
+use omnimri_image::Zyx;
 use rayon::prelude::*;
 
+use crate::fft::{COLUMN_BLOCK, Direction, gather, scatter};
 use crate::{CentredFft, CoilMaps, Error, Result};
 
 /// A linear map between complex arrays.
@@ -104,18 +108,61 @@ impl LinearOperator for CentredFft {
 
 /// `F^H M F` on coil images: the part of a normal operator that does not know the coil maps.
 pub trait CoilNormal: Sync {
-    /// Applies it in place; its norm is at most one.
+    /// Applies it in place to one coil image or several; its norm is at most one.
     ///
     /// # Shapes
     /// - `coil_images`: `[coil][y][x]`
     fn apply(&self, coil_images: &mut [Complex32]);
+
+    /// `sum_c conj(S_c) N(S_c u)`, the normal operator of the multi-coil encoding.
+    ///
+    /// # Shapes
+    /// - `u`, result: `[y][x]`
+    fn sense(&self, maps: &CoilMaps, u: &[Complex32]) -> Vec<Complex32> {
+        sense_by_coils(self, maps, u)
+    }
 }
 
-/// `sum_c conj(S_c) N(S_c u)`, the normal operator of any multi-coil encoding.
-pub fn sense_normal(maps: &CoilMaps, normal: &dyn CoilNormal, u: &[Complex32]) -> Vec<Complex32> {
-    let mut v = maps.coil_images(u);
-    normal.apply(&mut v);
-    maps.combine(&v)
+/// [`CoilNormal::sense`] by whole coil images.
+fn sense_by_coils(
+    normal: &(impl CoilNormal + ?Sized),
+    maps: &CoilMaps,
+    u: &[Complex32],
+) -> Vec<Complex32> {
+    let n = u.len();
+    sum_over_coils(maps, |coils, images| {
+        images
+            .par_chunks_mut(n)
+            .zip(maps.maps[coils.start * n..coils.end * n].par_chunks(n))
+            .for_each(|(image, map)| multiply(image, map, u));
+        normal.apply(images);
+    })
+}
+
+/// `sum_c conj(S_c) v_c` of coil images that `make` fills in, a few coils at a time: as many as there are threads, so that the
+/// working memory is theirs and not that of all coils. Coils are added in their order, whatever the number of threads.
+fn sum_over_coils(
+    maps: &CoilMaps,
+    make: impl Fn(Range<usize>, &mut [Complex32]),
+) -> Vec<Complex32> {
+    let n = maps.n_y * maps.n_x;
+    let mut out = vec![Complex32::default(); n];
+    let at_once = rayon::current_num_threads().clamp(1, maps.n_coils);
+    let mut images = vec![Complex32::default(); at_once * n];
+    for first in (0..maps.n_coils).step_by(at_once) {
+        let coils = first..(first + at_once).min(maps.n_coils);
+        let images = &mut images[..coils.len() * n];
+        make(coils.clone(), images);
+        maps.add_combined(coils, images, &mut out);
+    }
+    out
+}
+
+/// `out = map * u`.
+fn multiply(out: &mut [Complex32], map: &[Complex32], u: &[Complex32]) {
+    for ((out, map), u) in out.iter_mut().zip(map).zip(u) {
+        *out = map * u;
+    }
 }
 
 /// Along which axes a mask varies; where it is constant, the transform there and back cancels in the normal operator.
@@ -125,6 +172,8 @@ enum Varies {
     AlongY,
     AlongX,
     Both,
+    /// A volume that varies along all axes.
+    Volume,
 }
 
 impl Varies {
@@ -163,17 +212,114 @@ impl CartesianNormal {
         }
     }
 
+    /// For a mask `[z][y][x]` of a volume, whose maps and images hold the rows of all planes behind one another.
+    ///
+    /// # Panics
+    /// If the mask has another size.
+    pub fn volume(mask: Vec<bool>, size: Zyx<usize>) -> Self {
+        assert_eq!(mask.len(), size.count(), "mask of another matrix");
+        Self {
+            fft: CentredFft::new(&[size.z, size.y, size.x]),
+            varies: Varies::Volume,
+            mask,
+        }
+    }
+
+    /// Coil images `[coil][...]` to samples, zero where not measured, in place.
+    pub(crate) fn measure(&self, coil_images: &mut [Complex32]) {
+        self.fft.forward(coil_images);
+        self.sample(coil_images);
+    }
+
     fn sample(&self, kspace: &mut [Complex32]) {
         if self.varies == Varies::Nowhere && self.mask[0] {
             return;
         }
-        kspace.par_chunks_mut(self.mask.len()).for_each(|coil| {
-            for (v, &measured) in coil.iter_mut().zip(&self.mask) {
-                if !measured {
-                    *v = Complex32::default();
+        kspace
+            .par_chunks_mut(self.mask.len())
+            .for_each(|coil| keep(coil, &self.mask));
+    }
+
+    /// `sum_c conj(S_c) F^H M y_c` of samples `[coil][y][x]`.
+    pub fn adjoint(&self, maps: &CoilMaps, samples: &[Complex32]) -> Vec<Complex32> {
+        let n = self.mask.len();
+        sum_over_coils(maps, |coils, images| {
+            images.copy_from_slice(&samples[coils.start * n..coils.end * n]);
+            self.sample(images);
+            self.fft.inverse(images);
+        })
+    }
+
+    /// [`CoilNormal::sense`] of a mask that varies along x alone: rows do not know each other, so that a few of them at a time
+    /// go through all coils while they stay in the cache.
+    fn sense_by_rows(&self, maps: &CoilMaps, u: &[Complex32]) -> Vec<Complex32> {
+        let n_x = maps.n_x;
+        let block = (ROW_BLOCK / n_x).max(1) * n_x;
+        let mut out = vec![Complex32::default(); u.len()];
+        out.par_chunks_mut(block)
+            .zip(u.par_chunks(block))
+            .enumerate()
+            .for_each(|(i, (out, u))| {
+                let here = i * block..i * block + u.len();
+                let mut work = vec![Complex32::default(); u.len()];
+                for map in maps.maps.chunks(maps.n_y * n_x) {
+                    let map = &map[here.clone()];
+                    multiply(&mut work, map, u);
+                    self.fft.transform_lines(&mut work, 1, Direction::Forward);
+                    keep(&mut work, &self.mask[here.clone()]);
+                    self.fft.transform_lines(&mut work, 1, Direction::Inverse);
+                    add_conjugate(out, map, &work);
                 }
-            }
-        });
+            });
+        out
+    }
+
+    /// [`CoilNormal::sense`] of a mask that varies along y alone, a few columns at a time.
+    fn sense_by_columns(&self, maps: &CoilMaps, u: &[Complex32]) -> Vec<Complex32> {
+        let (n_y, n_x) = (maps.n_y, maps.n_x);
+        let column: Vec<bool> = self.mask.iter().step_by(n_x).copied().collect();
+        let blocks: Vec<Vec<Complex32>> = (0..n_x.div_ceil(COLUMN_BLOCK))
+            .into_par_iter()
+            .map(|b| {
+                let first = b * COLUMN_BLOCK;
+                let n = COLUMN_BLOCK.min(n_x - first) * n_y;
+                let block = || vec![Complex32::default(); n];
+                let (mut u_block, mut map_block, mut work, mut out) =
+                    (block(), block(), block(), block());
+                gather(u, n_x, first, &mut u_block, n_y);
+                for map in maps.maps.chunks(n_y * n_x) {
+                    gather(map, n_x, first, &mut map_block, n_y);
+                    multiply(&mut work, &map_block, &u_block);
+                    self.fft.transform_lines(&mut work, 0, Direction::Forward);
+                    work.chunks_mut(n_y).for_each(|line| keep(line, &column));
+                    self.fft.transform_lines(&mut work, 0, Direction::Inverse);
+                    add_conjugate(&mut out, &map_block, &work);
+                }
+                out
+            })
+            .collect();
+        let mut out = vec![Complex32::default(); u.len()];
+        scatter(&blocks, &mut out, n_x, n_y);
+        out
+    }
+}
+
+/// Samples of a block of rows that goes through all coils at once: half of a usual second-level cache with its maps.
+const ROW_BLOCK: usize = 16_384;
+
+/// Zero where not measured.
+fn keep(samples: &mut [Complex32], mask: &[bool]) {
+    for (v, &measured) in samples.iter_mut().zip(mask) {
+        if !measured {
+            *v = Complex32::default();
+        }
+    }
+}
+
+/// `out += conj(map) * v`.
+fn add_conjugate(out: &mut [Complex32], map: &[Complex32], v: &[Complex32]) {
+    for (out, (v, map)) in out.iter_mut().zip(v.iter().zip(map)) {
+        *out += map.conj() * v;
     }
 }
 
@@ -184,6 +330,7 @@ impl CoilNormal for CartesianNormal {
             Varies::AlongY => &[0],
             Varies::AlongX => &[1],
             Varies::Both => &[0, 1],
+            Varies::Volume => &[0, 1, 2],
         };
         for &axis in axes {
             self.fft.forward_axis(coil_images, axis);
@@ -192,6 +339,14 @@ impl CoilNormal for CartesianNormal {
         self.sample(coil_images);
         for &axis in axes {
             self.fft.inverse_axis(coil_images, axis);
+        }
+    }
+
+    fn sense(&self, maps: &CoilMaps, u: &[Complex32]) -> Vec<Complex32> {
+        match self.varies {
+            Varies::AlongX => self.sense_by_rows(maps, u),
+            Varies::AlongY => self.sense_by_columns(maps, u),
+            Varies::Nowhere | Varies::Both | Varies::Volume => sense_by_coils(self, maps, u),
         }
     }
 }
@@ -259,20 +414,16 @@ impl LinearOperator for CartesianSenseOp {
 
     fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
         let mut out = self.coil_images(u);
-        CentredFft::forward(&self.normal.fft, &mut out);
-        self.normal.sample(&mut out);
+        self.normal.measure(&mut out);
         out
     }
 
     fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32> {
-        let mut coil_images = v.to_vec();
-        self.normal.sample(&mut coil_images);
-        self.normal.fft.inverse(&mut coil_images);
-        self.combine(&coil_images)
+        self.normal.adjoint(&self.maps, v)
     }
 
     fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
-        sense_normal(&self.maps, &self.normal, u)
+        self.normal.sense(&self.maps, u)
     }
 }
 

@@ -9,6 +9,7 @@
 //! a combined image in a scan of one coil. Undersampled scans are filled first, for example by GRAPPA.
 
 use std::ops::Range;
+use std::str::FromStr;
 
 use num_complex::Complex32;
 use omnimri_image::KSpace;
@@ -129,6 +130,94 @@ pub fn homodyne(kspace: &KSpace) -> Result<Vec<Complex32>> {
         .with_min_len(4096)
         .for_each(|(v, p)| *v = p * (*v * p.conj()).re);
     Ok(images)
+}
+
+/// What to do about a side of k-space that was not measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PartialFourier {
+    /// Nothing: it counts as zero, or as what the method makes of it.
+    #[default]
+    Off,
+    /// [`homodyne`].
+    Homodyne,
+    /// [`pocs`] with its default settings.
+    Pocs,
+}
+
+impl PartialFourier {
+    /// All, in the order the command line names them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Homodyne, Self::Pocs];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "none",
+            Self::Homodyne => "homodyne",
+            Self::Pocs => "pocs",
+        }
+    }
+
+    /// Coil images `[coil][y][x]` by this way.
+    ///
+    /// # Errors
+    /// As [`homodyne`] and [`pocs`].
+    pub fn coil_images(self, kspace: &KSpace) -> Result<Vec<Complex32>> {
+        match self {
+            Self::Off => Ok(coil_images(kspace)),
+            Self::Homodyne => homodyne(kspace),
+            Self::Pocs => pocs(kspace, &PocsOptions::default()),
+        }
+    }
+
+    /// Corrects a combined image `[y][x]` of a scan with this mask in place: what a method made of the unmeasured side is replaced.
+    /// Nothing happens to an ordinary scan.
+    ///
+    /// # Errors
+    /// As [`homodyne`] and [`pocs`].
+    pub fn correct_image(
+        self,
+        image: &mut Vec<Complex32>,
+        mask: &[bool],
+        n_y: usize,
+        n_x: usize,
+    ) -> Result<()> {
+        let partial = detect_partial_fourier(mask, n_y, n_x);
+        if self == Self::Off || partial.is_empty() {
+            return Ok(());
+        }
+        let covered = |axis, i: usize| {
+            let of_axis = partial.iter().find(|p| p.axis == axis);
+            of_axis.is_none_or(|p| p.covered.contains(&i))
+        };
+        let mask = (0..n_y * n_x)
+            .map(|i| covered(PhaseAxis::Y, i / n_x) && covered(PhaseAxis::X, i % n_x))
+            .collect();
+        let mut samples = std::mem::take(image);
+        CentredFft::new(&[n_y, n_x]).forward(&mut samples);
+        *image = self.coil_images(&KSpace {
+            samples,
+            n_coils: 1,
+            n_y,
+            n_x,
+            mask,
+            warnings: Vec::new(),
+        })?;
+        Ok(())
+    }
+}
+
+impl FromStr for PartialFourier {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|m| m.name() == name);
+        found.ok_or(Error::Pattern {
+            step: "partial Fourier",
+            expected: "none, homodyne or pocs",
+            found: "another name",
+            hint: "choose one of them",
+        })
+    }
 }
 
 /// Settings of [`pocs`].

@@ -19,6 +19,8 @@ pub fn fista(
         for ((z, v), b) in z.iter_mut().zip(&image).zip(rhs) {
             *z -= v - b;
         }
+        // The proximal step has buffers of its own: two at a time would be the peak of memory.
+        drop(image);
         prox(&mut z);
         let t_next = 0.5 * (1.0 + (1.0 + 4.0 * t * t).sqrt());
         let momentum = (t - 1.0) / t_next;

@@ -5,13 +5,14 @@ use std::str::FromStr;
 use num_complex::Complex32;
 use omnimri_image::KSpace;
 
-use crate::calibration::{CalibrationArea, MIN_CALIBRATION, Whitening, validate};
+use crate::calibration::{CalibrationArea, validate};
+use crate::coil_basis::CoilBasis;
 use crate::coil_maps::strongest_combination;
 use crate::grappa::{GrappaOptions, grappa_calibrated};
-use crate::matrix::resize_kspace;
-use crate::sense::{SenseOptions, SenseSetup, estimate_maps, sense_with_maps};
-use crate::sparse::{SparseOptions, Sparsity, joint_maps, sparse_with_maps};
-use crate::zero_filled::{coil_images, root_sum_of_squares};
+use crate::partial_fourier::{PartialFourier, detect_partial_fourier};
+use crate::sense::unit_phase;
+pub use crate::solver::{Solver, of_solution};
+use crate::zero_filled::root_sum_of_squares;
 use crate::{Error, Result};
 
 /// How to make the image.
@@ -137,11 +138,18 @@ pub struct ReconOptions {
     pub noise: Option<Vec<Complex32>>,
     /// Lines of a separate reference scan of the same coils and field of view, for maps and kernels.
     pub calibration: Option<KSpace>,
+    /// Virtual coils to compress to before solving; as many as there are if `None`, but at most 32 where maps come from ESPIRiT.
+    pub coils: Option<usize>,
+    /// What to do about a side of k-space that was not measured.
+    pub partial_fourier: PartialFourier,
 }
 
 /// Root sum of squares of the zero-filled coil images.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ZeroFilled;
+pub struct ZeroFilled {
+    /// What to do about a side of k-space that was not measured.
+    pub partial_fourier: PartialFourier,
+}
 
 impl Reconstructor for ZeroFilled {
     fn name(&self) -> &'static str {
@@ -150,7 +158,8 @@ impl Reconstructor for ZeroFilled {
 
     fn reconstruct(&self, kspace: &KSpace) -> Result<Reconstruction> {
         validate(kspace)?;
-        Ok(of_coil_images(kspace, &coil_images(kspace), self.name()))
+        let coils = self.partial_fourier.coil_images(kspace)?;
+        Ok(of_coil_images(kspace, &coils, self.name()))
     }
 }
 
@@ -169,12 +178,7 @@ pub(crate) fn of_coil_images(
         }
     }
     for p in &mut phase {
-        let norm = p.norm();
-        *p = if norm > 0.0 {
-            *p / norm
-        } else {
-            Complex32::ONE
-        };
+        *p = unit_phase(*p);
     }
     Reconstruction {
         image: root_sum_of_squares(coils, n),
@@ -187,95 +191,6 @@ pub(crate) fn of_coil_images(
         lambda: None,
         iterations: None,
         warnings: Vec::new(),
-    }
-}
-
-/// A method that solves for one image behind coil maps: SENSE, L1-wavelet or total variation.
-#[derive(Debug, Clone)]
-pub struct Solver {
-    /// Which of them.
-    pub method: Method,
-    /// Weight, iterations and the noise scan.
-    pub options: ReconOptions,
-}
-
-impl Solver {
-    /// Whitens, estimates maps and solves: the complex image and all that led to it, in whitened units if there is a noise scan.
-    ///
-    /// # Errors
-    /// See [`sense_with_maps`] and [`sparse_with_maps`]; [`Error::Noise`] for a bad noise scan; [`Error::NeedsModel`] for a method that is none of
-    /// the three.
-    pub fn setup(&self, kspace: &KSpace) -> Result<(SenseSetup, Option<Whitening>)> {
-        validate(kspace)?;
-        let Some(noise) = &self.options.noise else {
-            return Ok((self.solve(kspace)?, None));
-        };
-        let whitening = Whitening::from_noise_scan(noise, kspace.n_coils)?;
-        let mut white = kspace.clone();
-        whitening.apply(&mut white.samples);
-        let mut whole = self.clone();
-        if let Some(reference) = &mut whole.options.calibration {
-            whitening.apply(&mut reference.samples);
-        }
-        Ok((whole.solve(&white)?, Some(whitening)))
-    }
-
-    /// The scan that maps come from, on the matrix of `kspace`.
-    fn reference(&self, kspace: &KSpace) -> Result<Option<KSpace>> {
-        let Some(reference) = &self.options.calibration else {
-            return Ok(None);
-        };
-        if reference.n_coils != kspace.n_coils {
-            return Err(Error::Size {
-                what: "coils of the reference scan",
-                expected: kspace.n_coils,
-                found: reference.n_coils,
-                hint: "calibrate on a scan of the same coils",
-            });
-        }
-        resize_kspace(reference, kspace.n_y, kspace.n_x).map(Some)
-    }
-
-    fn solve(&self, kspace: &KSpace) -> Result<SenseSetup> {
-        let reference = self.reference(kspace)?;
-        let (lambda, max_iterations) = (self.options.lambda, self.options.max_iterations);
-        // Whitened samples have unit variance.
-        let noise_variance = self.options.noise.as_ref().map(|_| 1.0);
-        let sparsity = match self.method {
-            Method::Sense => {
-                let mut options = SenseOptions {
-                    lambda,
-                    noise_variance,
-                    ..SenseOptions::default()
-                };
-                options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
-                let maps = estimate_maps(reference.as_ref().unwrap_or(kspace))?;
-                return sense_with_maps(kspace, maps, &options);
-            }
-            Method::L1Wavelet => Sparsity::Wavelet,
-            Method::TotalVariation => Sparsity::TotalVariation,
-            _ => {
-                return Err(Error::NeedsModel {
-                    found: self.method.name(),
-                });
-            }
-        };
-        let mut options = SparseOptions::default();
-        options.sparsity = sparsity;
-        options.noise_variance = noise_variance;
-        options.lambda = lambda;
-        options.max_iterations = max_iterations.unwrap_or(options.max_iterations);
-        let maps = joint_maps(reference.as_ref().unwrap_or(kspace))?;
-        let mut setup = sparse_with_maps(kspace, maps, &options)?;
-        let scan = reference.as_ref().unwrap_or(kspace);
-        let area = CalibrationArea::find(&scan.mask, scan.n_y, scan.n_x, MIN_CALIBRATION);
-        if kspace.n_coils > 1 && !area.at_least(MIN_CALIBRATION) {
-            setup.warnings.push(
-                "The scan has no fully sampled centre: coil maps rest on undersampled data, and aliasing may remain."
-                    .to_owned(),
-            );
-        }
-        Ok(setup)
     }
 }
 
@@ -293,29 +208,22 @@ impl Reconstructor for Grappa {
 
     fn reconstruct(&self, kspace: &KSpace) -> Result<Reconstruction> {
         validate(kspace)?;
-        let whitening = match &self.options.noise {
-            Some(noise) => Some(Whitening::from_noise_scan(noise, kspace.n_coils)?),
+        let (n_coils, size) = (kspace.n_coils, (kspace.n_y, kspace.n_x));
+        let noise = self.options.noise.as_deref();
+        let (scan, basis) = CoilBasis::of(kspace, noise, self.options.coils)?;
+        let reference = match &self.options.calibration {
+            Some(reference) => Some(basis.convert(reference, n_coils, size)?),
             None => None,
         };
-        let mut white = kspace.clone();
-        let mut reference = self.options.calibration.clone();
-        if let Some(w) = &whitening {
-            w.apply(&mut white.samples);
-            if let Some(reference) = &mut reference {
-                w.apply(&mut reference.samples);
-            }
-        }
         let options = GrappaOptions {
             lambda: self.options.lambda,
             ..GrappaOptions::default()
         };
         let (filled, report) =
-            grappa_calibrated(&white, reference.as_ref().unwrap_or(&white), &options)?;
-        let mut coils = coil_images(&filled);
-        if let Some(w) = &whitening {
-            w.undo(&mut coils);
-        }
+            grappa_calibrated(&scan, reference.as_ref().unwrap_or(&scan), &options)?;
+        let coils = basis.back(self.options.partial_fourier.coil_images(&filled)?);
         let mut made = of_coil_images(kspace, &coils, self.name());
+        made.warnings.extend(basis.say(n_coils));
         if report.n_unfilled > 0 {
             made.warnings.push(format!(
                 "{} of {} samples lie too far from measured ones to be filled and count as zero.",
@@ -324,58 +232,6 @@ impl Reconstructor for Grappa {
             ));
         }
         Ok(made)
-    }
-}
-
-/// The image that a solution stands for, in the coils' own units: root sum of squares of maps times image, unwhitened.
-pub fn of_solution(
-    kspace: &KSpace,
-    setup: &SenseSetup,
-    image: &[Complex32],
-    whitening: Option<&Whitening>,
-    method: &'static str,
-) -> Reconstruction {
-    let mut coils = setup.operator.coil_images(image);
-    if let Some(whitening) = whitening {
-        whitening.undo(&mut coils);
-    }
-    let acceleration = acceleration(kspace);
-    let mut warnings = setup.warnings.clone();
-    if kspace.n_coils > 1 && acceleration > kspace.n_coils as f64 {
-        warnings.push(format!(
-            "The scan is accelerated {acceleration:.1} times with {} coils: detail is uncertain.",
-            kspace.n_coils
-        ));
-    }
-    Reconstruction {
-        image: root_sum_of_squares(&coils, kspace.n_y * kspace.n_x),
-        phase: setup.phase(image),
-        n_y: kspace.n_y,
-        n_x: kspace.n_x,
-        method: method.to_owned(),
-        why: None,
-        acceleration,
-        lambda: Some(setup.lambda),
-        iterations: Some(setup.iterations),
-        warnings,
-    }
-}
-
-impl Reconstructor for Solver {
-    fn name(&self) -> &'static str {
-        self.method.name()
-    }
-
-    fn reconstruct(&self, kspace: &KSpace) -> Result<Reconstruction> {
-        let (setup, whitening) = self.setup(kspace)?;
-        let image = &setup.initial;
-        Ok(of_solution(
-            kspace,
-            &setup,
-            image,
-            whitening.as_ref(),
-            self.name(),
-        ))
     }
 }
 
@@ -421,7 +277,10 @@ pub fn reconstruct(
         method => (method, None),
     };
     let mut reconstruction = match method {
-        Method::ZeroFilled => ZeroFilled.reconstruct(kspace)?,
+        Method::ZeroFilled => ZeroFilled {
+            partial_fourier: options.partial_fourier,
+        }
+        .reconstruct(kspace)?,
         Method::Grappa => Grappa {
             options: options.clone(),
         }
@@ -440,6 +299,13 @@ pub fn reconstruct(
                 .filter(|v| !v.is_finite())
                 .count(),
         });
+    }
+    if options.partial_fourier != PartialFourier::Off
+        && detect_partial_fourier(&kspace.mask, kspace.n_y, kspace.n_x).is_empty()
+    {
+        reconstruction.warnings.push(
+            "No axis was measured asymmetrically: partial Fourier changes nothing.".to_owned(),
+        );
     }
     reconstruction.why = why;
     Ok(reconstruction)

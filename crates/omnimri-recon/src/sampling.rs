@@ -115,6 +115,36 @@ impl LinePattern {
     }
 }
 
+/// True if the measured samples are evenly spaced rows and columns, or whole lines of them, more than one apart along an axis: every place of
+/// the image then folds onto the same others, and without a centre nothing tells coils from folding.
+///
+/// # Shapes
+/// - `mask`: `[n_y][n_x]`
+pub fn is_lattice(mask: &[bool], n_y: usize, n_x: usize) -> bool {
+    if n_y == 0 || n_x == 0 || mask.len() != n_y * n_x {
+        return false;
+    }
+    let rows: Vec<usize> = (0..n_y)
+        .filter(|y| mask[y * n_x..(y + 1) * n_x].contains(&true))
+        .collect();
+    let columns: Vec<usize> = (0..n_x)
+        .filter(|x| (0..n_y).any(|y| mask[y * n_x + x]))
+        .collect();
+    // The distance of neighbours if all have the same.
+    let spacing = |places: &[usize]| {
+        let first = places.get(1)? - places[0];
+        let even = places.windows(2).all(|pair| pair[1] - pair[0] == first);
+        even.then_some(first)
+    };
+    let (Some(of_rows), Some(of_columns)) = (spacing(&rows), spacing(&columns)) else {
+        return false;
+    };
+    of_rows.max(of_columns) > 1
+        && rows
+            .iter()
+            .all(|y| columns.iter().all(|x| mask[y * n_x + x]))
+}
+
 /// Evenly spaced lines and a full centre.
 ///
 /// # Errors
@@ -271,6 +301,23 @@ mod tests {
             n_centre: 12,
             seed: 5,
         }
+    }
+
+    #[test]
+    fn a_lattice_is_told_from_patterns_with_a_centre() {
+        let (n_y, n_x) = (24, 30);
+        let mask = |keep: &dyn Fn(usize, usize) -> bool| -> bool {
+            let mask: Vec<bool> = (0..n_y * n_x).map(|i| keep(i / n_x, i % n_x)).collect();
+            is_lattice(&mask, n_y, n_x)
+        };
+        assert!(mask(&|_, x| x % 3 == 1));
+        assert!(mask(&|y, x| x % 2 == 0 && y % 4 == 3));
+        assert!(mask(&|y, _| (5..20).contains(&y) && y % 2 == 1));
+        assert!(!mask(&|_, _| true));
+        assert!(!mask(&|_, x| x % 3 == 1 || (14..17).contains(&x)));
+        assert!(!mask(&|y, x| (x + y) % 2 == 0 && (x + 2 * y) % 3 != 0));
+        assert!(!mask(&|_, x| x == 3 || x == 7 || x == 12));
+        assert!(!mask(&|_, _| false));
     }
 
     #[test]

@@ -85,16 +85,13 @@ pub struct SenseSetup {
 impl SenseSetup {
     /// Phase of the image, `[y][x]`, as unit numbers: of `initial` times what was taken out of it.
     pub fn phase(&self, image: &[Complex32]) -> Vec<Complex32> {
-        let unit = |v: Complex32| {
-            if v.norm() > 0.0 {
-                v / v.norm()
-            } else {
-                Complex32::ONE
-            }
-        };
         match &self.factor {
-            Some(factor) => image.iter().zip(factor).map(|(v, f)| unit(v * f)).collect(),
-            None => image.iter().map(|v| unit(*v)).collect(),
+            Some(factor) => image
+                .iter()
+                .zip(factor)
+                .map(|(v, f)| unit_phase(v * f))
+                .collect(),
+            None => image.iter().map(|v| unit_phase(*v)).collect(),
         }
     }
 
@@ -102,6 +99,12 @@ impl SenseSetup {
     pub fn maps(&self) -> &CoilMaps {
         self.operator.maps()
     }
+}
+
+/// A number of length one with the phase of `v`; one where `v` is zero.
+pub(crate) fn unit_phase(v: Complex32) -> Complex32 {
+    let norm = v.norm();
+    if norm > 0.0 { v / norm } else { Complex32::ONE }
 }
 
 /// Estimates coil maps and solves SENSE.
@@ -178,13 +181,20 @@ pub fn sense_with_maps(
     })
 }
 
-/// Noise variance over mean signal energy a pixel: the Tikhonov weight that is best for an image of independent pixels.
-fn default_lambda(kspace: &KSpace, maps: &CoilMaps, noise_variance: f64) -> f32 {
+/// [`tikhonov`] of a slice.
+pub(crate) fn default_lambda(kspace: &KSpace, maps: &CoilMaps, noise_variance: f64) -> f32 {
     let n_measured = kspace.mask.iter().filter(|m| **m).count();
-    let noise = noise_variance * (n_measured * kspace.n_coils) as f64;
+    let energy = measured_energy(&kspace.samples, &kspace.mask);
+    tikhonov(energy, n_measured * kspace.n_coils, noise_variance, maps)
+}
+
+/// Noise variance over mean signal energy a pixel: the Tikhonov weight that is best for an image of independent pixels; from the energy of
+/// all measured values.
+pub(crate) fn tikhonov(energy: f64, n_values: usize, noise_variance: f64, maps: &CoilMaps) -> f32 {
+    let noise = noise_variance * n_values as f64;
     let n_support = maps.support.iter().filter(|s| **s).count().max(1) as f64;
     // Most energy lies in the centre, which is measured, so the sum over measured samples stands for the whole.
-    let signal = (measured_energy(kspace) - noise).max(0.01 * measured_energy(kspace)) / n_support;
+    let signal = (energy - noise).max(0.01 * energy) / n_support;
     (noise_variance / signal).clamp(1e-6, 0.3) as f32
 }
 

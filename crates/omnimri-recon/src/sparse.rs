@@ -13,14 +13,14 @@
 //! Coil maps come from the joint inversion ([`crate::nlinv`]), which needs no fully sampled centre.
 
 use num_complex::Complex32;
-use omnimri_image::KSpace;
+use omnimri_image::{KSpace, Zyx};
 
 use crate::Result;
 use crate::calibration::{noise_variance, validate};
 use crate::coil_maps::CoilMaps;
 use crate::local_prior::{signal_weight, smooth_phase};
 use crate::nlinv::{NlinvOptions, nlinv};
-use crate::operator::{CartesianNormal, CartesianSenseOp, CoilNormal, sense_normal};
+use crate::operator::{CartesianNormal, CartesianSenseOp, CoilNormal};
 use crate::proximal::fista;
 use crate::sense::{SenseSetup, check_maps, check_weight};
 use crate::total_variation::TotalVariation;
@@ -109,20 +109,21 @@ pub struct SparseSolution {
 /// Solves for any encoding.
 ///
 /// # Shapes
-/// - `adjoint`: the adjoint coil images `F^H y`, `[coil][y][x]`
+/// - `adjoint`: `sum_c conj(S_c) F^H y_c` of the maps it is given, `[y][x]`; asked for once a round, so that nobody need keep the coil
+///   images
 /// - `noise`: noise deviation of a complex sample
 pub fn solve(
     normal: &dyn CoilNormal,
-    adjoint: &[Complex32],
+    adjoint: &dyn Fn(&CoilMaps) -> Vec<Complex32>,
     mut maps: CoilMaps,
     noise: f32,
     options: &SparseOptions,
 ) -> SparseSolution {
     let (n_y, n_x) = (maps.n_y, maps.n_x);
-    let mut rhs = maps.combine(adjoint);
+    let mut rhs = adjoint(&maps);
     let lambda = options
         .lambda
-        .unwrap_or_else(|| (LAMBDA_OF_NOISE * noise).max(LEAST_LAMBDA * percentile(&rhs, 98)));
+        .unwrap_or_else(|| automatic_weight(noise, &rhs));
     let mut image = vec![Complex32::default(); n_y * n_x];
     let mut weight = vec![1.0f32; n_y * n_x];
     let mut factor = vec![Complex32::ONE; n_y * n_x];
@@ -138,7 +139,7 @@ pub fn solve(
         // The first round knows no phase yet.
         let imaginary = if round == 0 { 1.0 } else { options.imaginary };
         iterations += fista(
-            |u| sense_normal(&maps, normal, u),
+            |u| normal.sense(&maps, u),
             &rhs,
             &mut image,
             |z| prox.apply(z, lambda, lambda * imaginary),
@@ -169,7 +170,7 @@ pub fn solve(
             *v *= p.conj() * *w;
         }
         weight = new;
-        rhs = maps.combine(adjoint);
+        rhs = adjoint(&maps);
     }
     SparseSolution {
         maps,
@@ -191,7 +192,7 @@ impl Prox {
         match sparsity {
             Sparsity::Wavelet => Self::Wavelet(Wavelet::new(n_y, n_x, Family::Haar, N_LEVELS)),
             Sparsity::TotalVariation => Self::TotalVariation(Box::new(
-                [(); 2].map(|()| TotalVariation::new(n_y, n_x, TV_ITERATIONS)),
+                [(); 2].map(|()| TotalVariation::new(Zyx::new(1, n_y, n_x), TV_ITERATIONS)),
             )),
         }
     }
@@ -212,6 +213,11 @@ impl Prox {
             }
         }
     }
+}
+
+/// The weight from the noise deviation of a sample and the adjoint image.
+pub(crate) fn automatic_weight(noise: f32, rhs: &[Complex32]) -> f32 {
+    (LAMBDA_OF_NOISE * noise).max(LEAST_LAMBDA * percentile(rhs, 98))
 }
 
 fn percentile(image: &[Complex32], percent: usize) -> f32 {
@@ -256,10 +262,9 @@ pub fn sparse_with_maps(
         .noise_variance
         .unwrap_or_else(|| noise_variance(kspace));
     let normal = CartesianNormal::new(kspace.mask.clone(), kspace.n_y, kspace.n_x);
-    let adjoint = crate::zero_filled::coil_images(kspace);
     let solution = solve(
         &normal,
-        &adjoint,
+        &|maps| normal.adjoint(maps, &kspace.samples),
         maps,
         noise_variance.sqrt() as f32,
         options,

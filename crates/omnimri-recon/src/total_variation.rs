@@ -4,25 +4,32 @@
 use std::sync::{Mutex, PoisonError};
 
 use num_complex::Complex32;
+use omnimri_image::Zyx;
 use rayon::prelude::*;
 
-/// Isotropic total variation of `[y][x]` images with a proximal map that goes on from its last solution.
+use crate::differences::FiniteDifferences;
+
+/// Isotropic total variation of `[z][y][x]` images with a proximal map that goes on from its last solution.
 #[derive(Debug)]
 pub struct TotalVariation {
-    n_x: usize,
+    differences: FiniteDifferences,
     iterations: usize,
-    /// Dual variables along y and x, in units of the strength.
-    dual: Mutex<[Vec<Complex32>; 2]>,
+    /// Dual variables, one an axis of the differences, in units of the strength.
+    dual: Mutex<Vec<Vec<Complex32>>>,
 }
 
+/// A row of every dual variable and of the point ahead of it.
+type DualRows<'a> = Vec<[&'a mut [Complex32]; 2]>;
+
 impl TotalVariation {
-    /// For images of this matrix, with this many iterations a call.
-    pub fn new(n_y: usize, n_x: usize, iterations: usize) -> Self {
-        let zero = vec![Complex32::default(); n_y * n_x];
+    /// For images of this matrix (`z = 1` in 2D), with this many iterations a call.
+    pub fn new(size: Zyx<usize>, iterations: usize) -> Self {
+        let differences = FiniteDifferences::new(size);
+        let zero = vec![Complex32::default(); differences.len()];
         Self {
-            n_x,
             iterations,
-            dual: Mutex::new([zero.clone(), zero]),
+            dual: Mutex::new(vec![zero; differences.n_axes()]),
+            differences,
         }
     }
 
@@ -32,7 +39,10 @@ impl TotalVariation {
             return;
         }
         let mut dual = self.dual.lock().unwrap_or_else(PoisonError::into_inner);
-        let n_x = self.n_x;
+        let n_x = self.differences.size().x;
+        let n_axes = self.differences.n_axes();
+        // The norm of the differences is at most 2 an axis.
+        let step = 1.0 / (4.0 * n_axes as f32 * strength);
         let mut ahead = dual.clone();
         let mut t = 1.0f32;
         for _ in 0..self.iterations {
@@ -40,75 +50,66 @@ impl TotalVariation {
             let next_t = 0.5 + (0.25 + t * t).sqrt();
             let mix = (t - 1.0) / next_t;
             t = next_t;
-            let step = 1.0 / (8.0 * strength);
-            let n_y = u.len() / n_x;
-            let [dual_y, dual_x] = &mut *dual;
-            let [ahead_y, ahead_x] = &mut ahead;
-            let rows = dual_y.par_chunks_mut(n_x).zip(dual_x.par_chunks_mut(n_x));
-            let rows = rows.zip(ahead_y.par_chunks_mut(n_x).zip(ahead_x.par_chunks_mut(n_x)));
-            rows.with_min_len(16)
+            rows(&mut dual, &mut ahead, n_x)
+                .into_par_iter()
+                .with_min_len(16)
                 .enumerate()
-                .for_each(|(y, ((py, px), (ay, ax)))| {
-                    let row = &u[y * n_x..(y + 1) * n_x];
-                    let below = if y + 1 < n_y {
-                        &u[(y + 1) * n_x..(y + 2) * n_x]
-                    } else {
-                        row
-                    };
-                    for x in 0..n_x {
-                        let right = row[(x + 1).min(n_x - 1)];
-                        let (qy, qx) = (
-                            ay[x] + (below[x] - row[x]) * step,
-                            ax[x] + (right - row[x]) * step,
-                        );
-                        let scale = 1.0 / (qy.norm_sqr() + qx.norm_sqr()).sqrt().max(1.0);
-                        let (qy, qx) = (qy * scale, qx * scale);
-                        ay[x] = qy + (qy - py[x]) * mix;
-                        ax[x] = qx + (qx - px[x]) * mix;
-                        py[x] = qy;
-                        px[x] = qx;
-                    }
+                .for_each(|(row, mut duals)| {
+                    self.differences.of_row(&u, row, |x, differences| {
+                        let mut q = [Complex32::default(); 3];
+                        let mut square = 0.0;
+                        for ((q, d), [_, ahead]) in q.iter_mut().zip(differences).zip(&duals) {
+                            *q = ahead[x] + d * step;
+                            square += q.norm_sqr();
+                        }
+                        let scale = 1.0 / square.sqrt().max(1.0);
+                        for (q, [dual, ahead]) in q.iter().zip(&mut duals) {
+                            let q = q * scale;
+                            ahead[x] = q + (q - dual[x]) * mix;
+                            dual[x] = q;
+                        }
+                    });
                 });
         }
         let out = self.primal(image, &dual, strength);
         image.copy_from_slice(&out);
     }
 
-    /// `image + strength div(dual)`.
+    /// `image - strength D^H dual`.
     fn primal(
         &self,
         image: &[Complex32],
-        dual: &[Vec<Complex32>; 2],
+        dual: &[Vec<Complex32>],
         strength: f32,
     ) -> Vec<Complex32> {
-        let n_x = self.n_x;
-        let n_y = image.len() / n_x;
         let mut out = image.to_vec();
-        out.par_chunks_mut(n_x)
+        out.par_chunks_mut(self.differences.size().x)
             .with_min_len(16)
             .enumerate()
-            .for_each(|(y, row)| {
-                let at = y * n_x;
-                for (x, v) in row.iter_mut().enumerate() {
-                    let mut div = Complex32::default();
-                    // Differences over the edge do not exist, so their duals do not count.
-                    if y + 1 < n_y {
-                        div += dual[0][at + x];
-                    }
-                    if y > 0 {
-                        div -= dual[0][at - n_x + x];
-                    }
-                    if x + 1 < n_x {
-                        div += dual[1][at + x];
-                    }
-                    if x > 0 {
-                        div -= dual[1][at + x - 1];
-                    }
-                    *v += div * strength;
-                }
+            .for_each(|(row, out)| {
+                self.differences
+                    .add_adjoint_to_row(dual, row, -strength, out);
             });
         out
     }
+}
+
+/// The rows of all dual variables and of the points ahead of them.
+fn rows<'a>(
+    dual: &'a mut [Vec<Complex32>],
+    ahead: &'a mut [Vec<Complex32>],
+    n_x: usize,
+) -> Vec<DualRows<'a>> {
+    let mut out: Vec<DualRows<'a>> = Vec::new();
+    for (dual, ahead) in dual.iter_mut().zip(ahead) {
+        for (i, pair) in dual.chunks_mut(n_x).zip(ahead.chunks_mut(n_x)).enumerate() {
+            if out.len() <= i {
+                out.push(Vec::with_capacity(3));
+            }
+            out[i].push([pair.0, pair.1]);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -138,11 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_that_does_not_change_along_z_is_solved_like_its_plane() {
+        let (n_z, n_y, n_x, strength) = (4, 9, 10, 0.3);
+        let mut plane = random_array(n_y * n_x, 4);
+        let mut volume: Vec<Complex32> = plane
+            .iter()
+            .cycle()
+            .take(n_z * plane.len())
+            .copied()
+            .collect();
+        TotalVariation::new(Zyx::new(1, n_y, n_x), 300).prox(&mut plane, strength);
+        TotalVariation::new(Zyx::new(n_z, n_y, n_x), 300).prox(&mut volume, strength);
+        for (v, p) in volume.iter().zip(plane.iter().cycle()) {
+            assert!((v - p).norm() < 2e-3, "{v} against {p}");
+        }
+    }
+
+    #[test]
     fn the_proximal_map_is_a_minimum_and_keeps_the_mean() {
         let (n_y, n_x, strength) = (11, 14, 0.3);
         let image = random_array(n_y * n_x, 2);
         let mut u = image.clone();
-        TotalVariation::new(n_y, n_x, 300).prox(&mut u, strength);
+        TotalVariation::new(Zyx::new(1, n_y, n_x), 300).prox(&mut u, strength);
         let mean = |v: &[Complex32]| v.iter().sum::<Complex32>() / v.len() as f32;
         assert!((mean(&u) - mean(&image)).norm() < 1e-5);
         let least = objective(&u, &image, n_x, strength);
@@ -156,7 +174,7 @@ mod tests {
             assert!(objective(&other, &image, n_x, strength) > least);
         }
         // A second call goes on from the first one's duals and stays where it is.
-        let tv = TotalVariation::new(n_y, n_x, 30);
+        let tv = TotalVariation::new(Zyx::new(1, n_y, n_x), 30);
         let mut again = image.clone();
         for _ in 0..10 {
             again.copy_from_slice(&image);

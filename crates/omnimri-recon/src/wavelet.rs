@@ -1,11 +1,17 @@
-//! Translation-invariant (undecimated) Daubechies wavelets of 2D complex images of any size, and shrinkage in them.
+//! Translation-invariant (undecimated) Daubechies wavelets of complex images and volumes of any size, and shrinkage in them.
 //!
 //! The filters are dilated instead of the image decimated (Coifman and Donoho, *Translation-invariant de-noising*, 1995), so
 //! that shrinkage is the average over all shifts of the shrinkage in the orthonormal basis: no blocks, no random shifts. With
 //! periodic boundaries synthesis is the adjoint of analysis and its inverse, for every size.
+//!
+//! Synthesis is a sum over bands, so shrinkage never holds the bands: a level's details go row by row from analysis over the
+//! threshold back to an image, with a few rows at hand, and the levels' images are then added from the coarsest on.
 
 use num_complex::Complex32;
+use omnimri_image::Zyx;
 use rayon::prelude::*;
+
+use crate::operator::LinearOperator;
 
 /// Filters by the number of vanishing moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,25 +32,39 @@ impl Family {
     }
 }
 
-/// The transform of one image size.
+/// The transform of one image size; in 3D along z too.
+///
+/// As an operator it takes an image `[z][y][x]` (2D: `[y][x]`) to its bands `[band][z][y][x]`: the details of every level from the
+/// finest on, then what is left.
 #[derive(Debug, Clone)]
 pub struct Wavelet {
-    n_y: usize,
-    n_x: usize,
+    size: Zyx<usize>,
     n_levels: usize,
     low: Vec<f32>,
     high: Vec<f32>,
 }
 
-/// Detail bands of one level: differences along x, along y and along both, `[n_y][n_x]` each.
-type Details = [Vec<Complex32>; 3];
+/// A row of the bands of a plane, low and high along y and x: `[ll, lh, hl, hh]`; and room to work.
+struct Rows {
+    bands: [Vec<Complex32>; 4],
+    work: Vec<Complex32>,
+}
 
 impl Wavelet {
     /// As many levels as the shorter axis allows, at most `max_levels`: the dilated filter must not wrap around it.
     pub fn new(n_y: usize, n_x: usize, family: Family, max_levels: usize) -> Self {
+        Self::volume(Zyx::new(1, n_y, n_x), family, max_levels)
+    }
+
+    /// The transform of volumes; as [`Self::new`] for a single plane.
+    pub fn volume(size: Zyx<usize>, family: Family, max_levels: usize) -> Self {
         let low = family.low();
+        let shortest = match size.z {
+            1 => size.y.min(size.x),
+            z => z.min(size.y).min(size.x),
+        };
         let n_levels = (0..max_levels)
-            .take_while(|level| (low.len() - 1) << level < n_y.min(n_x))
+            .take_while(|level| (low.len() - 1) << level < shortest)
             .count();
         let high = (0..low.len())
             .map(|i| {
@@ -53,8 +73,7 @@ impl Wavelet {
             })
             .collect();
         Self {
-            n_y,
-            n_x,
+            size,
             n_levels,
             low: low.to_vec(),
             high,
@@ -70,15 +89,12 @@ impl Wavelet {
     /// proximal step of `threshold * |W x|_1` averaged over all shifts.
     ///
     /// # Shapes
-    /// - `image`: `[n_y][n_x]`
+    /// - `image`: `[z][y][x]`
     ///
     /// # Panics
     /// If the image has another size than the transform.
     pub fn shrink(&self, image: &mut [Complex32], threshold: f32) {
-        self.map_details(image, |level, band| {
-            // White noise of variance 1 has variance 4^-(level + 1) in these coefficients.
-            soft_threshold(band, threshold * 0.5f32.powi(level as i32 + 1));
-        });
+        self.map_details(image, |scale, band| soft_threshold(band, threshold * scale));
     }
 
     /// As [`Self::shrink`], real and imaginary parts by thresholds of their own.
@@ -87,8 +103,7 @@ impl Wavelet {
     /// If the image has another size than the transform.
     pub fn shrink_parts(&self, image: &mut [Complex32], real: f32, imaginary: f32) {
         let shorten = |v: f32, t: f32| v - v.clamp(-t, t);
-        self.map_details(image, |level, band| {
-            let scale = 0.5f32.powi(level as i32 + 1);
+        self.map_details(image, |scale, band| {
             let (real, imaginary) = (real * scale, imaginary * scale);
             for v in band {
                 *v = Complex32::new(shorten(v.re, real), shorten(v.im, imaginary));
@@ -96,88 +111,364 @@ impl Wavelet {
         });
     }
 
-    /// Changes the detail bands by `change`, which is told the level (0 is the finest), in place.
-    fn map_details(&self, image: &mut [Complex32], change: impl Fn(usize, &mut [Complex32])) {
-        assert_eq!(image.len(), self.n_y * self.n_x, "image of another size");
-        let mut rest = image.to_vec();
-        let mut levels: Vec<Details> = Vec::with_capacity(self.n_levels);
-        for level in 0..self.n_levels {
-            let (low, mut details) = self.analyse(&rest, 1 << level);
-            for band in &mut details {
-                change(level, band);
-            }
-            levels.push(details);
-            rest = low;
-        }
-        for (level, details) in levels.iter().enumerate().rev() {
-            rest = self.synthesise(&rest, details, 1 << level);
-        }
-        image.copy_from_slice(&rest);
+    fn plane_len(&self) -> usize {
+        self.size.y * self.size.x
     }
 
-    fn analyse(&self, image: &[Complex32], step: usize) -> (Vec<Complex32>, Details) {
-        let n = image.len();
-        let band = || vec![Complex32::default(); n];
-        let (mut ll, mut lh, mut hl, mut hh) = (band(), band(), band(), band());
-        let n_x = self.n_x;
-        ll.par_chunks_mut(n_x)
-            .zip(lh.par_chunks_mut(n_x))
-            .zip(hl.par_chunks_mut(n_x).zip(hh.par_chunks_mut(n_x)))
+    fn len(&self) -> usize {
+        self.size.z * self.plane_len()
+    }
+
+    /// Detail bands of a level.
+    fn n_details(&self) -> usize {
+        if self.size.z == 1 { 3 } else { 7 }
+    }
+
+    /// Deviation of a coefficient of this level (0 is the finest) for white noise of deviation one.
+    fn scale(&self, level: usize) -> f32 {
+        let axes = if self.size.z == 1 { 2.0 } else { 3.0 };
+        0.5f32.powf(axes / 2.0 * (level + 1) as f32)
+    }
+
+    /// Changes rows of the detail bands by `change`, which is told the deviation of white noise in them, in place.
+    fn map_details(&self, image: &mut [Complex32], change: impl Fn(f32, &mut [Complex32]) + Sync) {
+        assert_eq!(image.len(), self.len(), "image of another size");
+        if self.n_levels == 0 {
+            return;
+        }
+        // `image` takes the details of the finest level; what a level has read takes those of the next one.
+        let mut source = image.to_vec();
+        let mut free = Vec::new();
+        let mut details: Vec<Vec<Complex32>> = Vec::with_capacity(self.n_levels);
+        for level in 0..self.n_levels {
+            let mut low = vec![Complex32::default(); source.len()];
+            let scale = self.scale(level);
+            if level == 0 {
+                self.shrink_level(1, &source, &mut low, image, |band| change(scale, band));
+            } else {
+                self.shrink_level(1 << level, &source, &mut low, &mut free, |band| {
+                    change(scale, band);
+                });
+                details.push(free);
+            }
+            free = std::mem::replace(&mut source, low);
+        }
+        drop(free);
+        let mut low = source;
+        for level in (1..self.n_levels).rev() {
+            if let Some(mut part) = details.pop() {
+                self.add_low(1 << level, &low, &mut part);
+                low = part;
+            }
+        }
+        self.add_low(1, &low, image);
+    }
+
+    /// One level: what is left for the next one into `low`, the image of the changed details into `out`.
+    fn shrink_level(
+        &self,
+        step: usize,
+        image: &[Complex32],
+        low: &mut [Complex32],
+        out: &mut [Complex32],
+        change: impl Fn(&mut [Complex32]) + Sync,
+    ) {
+        let n = self.plane_len();
+        if self.size.z == 1 {
+            self.details_of_plane(step, Some(low), out, |y, rows| {
+                self.analyse_row(image, y, step, rows);
+                rows.bands[1..].iter_mut().for_each(|band| change(band));
+            });
+            return;
+        }
+        out.fill(Complex32::default());
+        let mut part = vec![Complex32::default(); n];
+        for (z, low) in low.chunks_mut(n).enumerate() {
+            let plane = self.along_z(image, z, step, &self.low);
+            self.details_of_plane(step, Some(low), &mut part, |y, rows| {
+                self.analyse_row(&plane, y, step, rows);
+                rows.bands[1..].iter_mut().for_each(|band| change(band));
+            });
+            self.spread_along_z(&part, z, step, &self.low, out);
+            let plane = self.along_z(image, z, step, &self.high);
+            self.details_of_plane(step, None, &mut part, |y, rows| {
+                self.analyse_row(&plane, y, step, rows);
+                rows.bands.iter_mut().for_each(|band| change(band));
+            });
+            self.spread_along_z(&part, z, step, &self.high, out);
+        }
+    }
+
+    /// A plane filtered along z.
+    fn along_z(&self, image: &[Complex32], z: usize, step: usize, taps: &[f32]) -> Vec<Complex32> {
+        let n = self.plane_len();
+        let mut out = vec![Complex32::default(); n];
+        for (k, &tap) in taps.iter().enumerate() {
+            let from = (z + k * step) % self.size.z * n;
+            add_scaled(&mut out, &image[from..from + n], tap);
+        }
+        out
+    }
+
+    /// The adjoint of [`Self::along_z`], added to `out`.
+    fn spread_along_z(
+        &self,
+        plane: &[Complex32],
+        z: usize,
+        step: usize,
+        taps: &[f32],
+        out: &mut [Complex32],
+    ) {
+        let n = self.plane_len();
+        for (k, &tap) in taps.iter().enumerate() {
+            let to = (z + k * step) % self.size.z * n;
+            add_scaled(&mut out[to..to + n], plane, tap);
+        }
+    }
+
+    /// Row `y` of the bands of a plane.
+    fn analyse_row(&self, plane: &[Complex32], y: usize, step: usize, rows: &mut Rows) {
+        let n_x = self.size.x;
+        let reach = (self.low.len() - 1) * step;
+        let [ll, lh, hl, hh] = &mut rows.bands;
+        for (taps, out_low, out_high) in [(&self.low, ll, lh), (&self.high, hl, hh)] {
+            let row = &mut rows.work[..n_x + reach];
+            row.fill(Complex32::default());
+            for (k, &tap) in taps.iter().enumerate() {
+                let from = (y + k * step) % self.size.y * n_x;
+                add_scaled(&mut row[..n_x], &plane[from..from + n_x], tap);
+            }
+            row.copy_within(..reach, n_x);
+            out_low.fill(Complex32::default());
+            out_high.fill(Complex32::default());
+            for (k, (&low, &high)) in self.low.iter().zip(&self.high).enumerate() {
+                let shifted = &row[k * step..k * step + n_x];
+                add_scaled(out_low, shifted, low);
+                add_scaled(out_high, shifted, high);
+            }
+        }
+    }
+
+    /// Adds the adjoint of filtering a row along x to `out`.
+    fn synthesise_row(
+        &self,
+        from: &[Complex32],
+        taps: &[f32],
+        step: usize,
+        work: &mut [Complex32],
+        out: &mut [Complex32],
+    ) {
+        let n_x = self.size.x;
+        let reach = (taps.len() - 1) * step;
+        let row = &mut work[..n_x + reach];
+        row[..reach].copy_from_slice(&from[n_x - reach..]);
+        row[reach..].copy_from_slice(from);
+        for (k, &tap) in taps.iter().enumerate() {
+            let start = reach - k * step;
+            add_scaled(out, &row[start..start + n_x], tap);
+        }
+    }
+
+    /// Strips of rows that threads take, and the rows before a strip that it needs too.
+    fn strip(&self, step: usize) -> (usize, usize) {
+        let rows = self.size.y.div_ceil(rayon::current_num_threads()).max(32);
+        (rows, (self.low.len() - 1) * step)
+    }
+
+    /// The image of the detail bands of a plane, whose rows `bands_of` fills in. With `low` the `ll` band goes there, else it is a
+    /// detail like the others.
+    fn details_of_plane(
+        &self,
+        step: usize,
+        low: Option<&mut [Complex32]>,
+        out: &mut [Complex32],
+        bands_of: impl Fn(usize, &mut Rows) + Sync,
+    ) {
+        let Zyx { y: n_y, x: n_x, .. } = self.size;
+        let (strip, reach) = self.strip(step);
+        let keeps_low = low.is_some();
+        let low_strips: Vec<Option<&mut [Complex32]>> = match low {
+            Some(low) => low.chunks_mut(strip * n_x).map(Some).collect(),
+            None => (0..n_y.div_ceil(strip)).map(|_| None).collect(),
+        };
+        out.par_chunks_mut(strip * n_x)
+            .zip(low_strips)
             .enumerate()
-            .for_each(|(y, ((ll, lh), (hl, hh)))| {
-                let reach = (self.low.len() - 1) * step;
-                for (taps, out_low, out_high) in [(&self.low, ll, lh), (&self.high, hl, hh)] {
-                    let mut row = vec![Complex32::default(); n_x + reach];
-                    for (k, &tap) in taps.iter().enumerate() {
-                        let from = (y + k * step) % self.n_y * n_x;
-                        add_scaled(&mut row[..n_x], &image[from..from + n_x], tap);
+            .for_each(|(i, (out, mut low))| {
+                let row = || vec![Complex32::default(); n_x];
+                let mut rows = Rows {
+                    bands: [row(), row(), row(), row()],
+                    work: vec![Complex32::default(); n_x + reach],
+                };
+                // The last rows, done along x: what came from the low and from the high rows along y.
+                let mut last = vec![[row(), row()]; reach + 1];
+                let n_rows = out.len() / n_x;
+                for at in 0..reach + n_rows {
+                    let y = (i * strip + n_y - reach + at) % n_y;
+                    bands_of(y, &mut rows);
+                    let Rows { bands, work } = &mut rows;
+                    let [ll, lh, hl, hh] = &*bands;
+                    let own = at.checked_sub(reach);
+                    if let (Some(own), Some(low)) = (own, &mut low) {
+                        low[own * n_x..(own + 1) * n_x].copy_from_slice(ll);
                     }
-                    row.copy_within(..reach, n_x);
+                    let [of_low, of_high] = &mut last[at % (reach + 1)];
+                    of_low.fill(Complex32::default());
+                    of_high.fill(Complex32::default());
+                    if !keeps_low {
+                        self.synthesise_row(ll, &self.low, step, work, of_low);
+                    }
+                    self.synthesise_row(lh, &self.high, step, work, of_low);
+                    self.synthesise_row(hl, &self.low, step, work, of_high);
+                    self.synthesise_row(hh, &self.high, step, work, of_high);
+                    let Some(own) = own else { continue };
+                    let out = &mut out[own * n_x..(own + 1) * n_x];
+                    out.fill(Complex32::default());
                     for (k, (&low, &high)) in self.low.iter().zip(&self.high).enumerate() {
-                        let shifted = &row[k * step..k * step + n_x];
-                        add_scaled(out_low, shifted, low);
-                        add_scaled(out_high, shifted, high);
+                        let [of_low, of_high] = &last[(at - k * step) % (reach + 1)];
+                        add_scaled(out, of_low, low);
+                        add_scaled(out, of_high, high);
                     }
                 }
             });
-        (ll, [lh, hl, hh])
     }
 
-    fn synthesise(&self, low: &[Complex32], details: &Details, step: usize) -> Vec<Complex32> {
-        let (n_x, n_y) = (self.n_x, self.n_y);
-        let reach = (self.low.len() - 1) * step;
-        // Along x: the pairs (low, high) of the low and of the high rows become one row each.
-        let mut rows = vec![Complex32::default(); 2 * low.len()];
-        rows.par_chunks_mut(2 * n_x)
+    /// Adds the image of a level's low band to `out`.
+    fn add_low(&self, step: usize, low: &[Complex32], out: &mut [Complex32]) {
+        if self.size.z == 1 {
+            return self.add_low_plane(step, low, out, 1.0);
+        }
+        let n = self.plane_len();
+        for (z, low) in low.chunks(n).enumerate() {
+            for (k, &tap) in self.low.iter().enumerate() {
+                let to = (z + k * step) % self.size.z * n;
+                self.add_low_plane(step, low, &mut out[to..to + n], tap);
+            }
+        }
+    }
+
+    fn add_low_plane(&self, step: usize, low: &[Complex32], out: &mut [Complex32], scale: f32) {
+        let Zyx { y: n_y, x: n_x, .. } = self.size;
+        let (strip, reach) = self.strip(step);
+        out.par_chunks_mut(strip * n_x)
             .enumerate()
-            .for_each(|(y, rows)| {
-                let (of_low, of_high) = rows.split_at_mut(n_x);
-                let line = y * n_x..(y + 1) * n_x;
-                let pairs = [
-                    (&low[line.clone()], &details[0][line.clone()], of_low),
-                    (&details[1][line.clone()], &details[2][line], of_high),
-                ];
-                for (low, high, out) in pairs {
-                    for (from, taps) in [(low, &self.low), (high, &self.high)] {
-                        let mut row = vec![Complex32::default(); n_x + reach];
-                        row[..reach].copy_from_slice(&from[n_x - reach..]);
-                        row[reach..].copy_from_slice(from);
-                        for (k, &tap) in taps.iter().enumerate() {
-                            let start = reach - k * step;
-                            add_scaled(out, &row[start..start + n_x], tap);
+            .for_each(|(i, out)| {
+                let mut work = vec![Complex32::default(); n_x + reach];
+                let mut last = vec![vec![Complex32::default(); n_x]; reach + 1];
+                for at in 0..reach + out.len() / n_x {
+                    let y = (i * strip + n_y - reach + at) % n_y;
+                    let row = &mut last[at % (reach + 1)];
+                    row.fill(Complex32::default());
+                    let from = &low[y * n_x..(y + 1) * n_x];
+                    self.synthesise_row(from, &self.low, step, &mut work, row);
+                    let Some(own) = at.checked_sub(reach) else {
+                        continue;
+                    };
+                    let out = &mut out[own * n_x..(own + 1) * n_x];
+                    for (k, &tap) in self.low.iter().enumerate() {
+                        add_scaled(out, &last[(at - k * step) % (reach + 1)], tap * scale);
+                    }
+                }
+            });
+    }
+}
+
+impl LinearOperator for Wavelet {
+    fn domain(&self) -> Vec<usize> {
+        match self.size {
+            Zyx { z: 1, y, x } => vec![y, x],
+            Zyx { z, y, x } => vec![z, y, x],
+        }
+    }
+
+    fn range(&self) -> Vec<usize> {
+        let mut shape = vec![self.n_levels * self.n_details() + 1];
+        shape.extend(self.domain());
+        shape
+    }
+
+    fn forward(&self, u: &[Complex32]) -> Vec<Complex32> {
+        let (n, n_plane, n_x) = (self.len(), self.plane_len(), self.size.x);
+        let mut out = Vec::with_capacity((self.n_levels * self.n_details() + 1) * n);
+        let mut rest = u.to_vec();
+        for level in 0..self.n_levels {
+            let step = 1 << level;
+            // The low band first, then the details.
+            let mut bands = vec![vec![Complex32::default(); n]; 1 + self.n_details()];
+            let mut rows = Rows {
+                bands: [(); 4].map(|()| vec![Complex32::default(); n_x]),
+                work: vec![Complex32::default(); n_x + (self.low.len() - 1) * step],
+            };
+            let filters = match self.size.z {
+                1 => vec![None],
+                _ => vec![Some(&self.low), Some(&self.high)],
+            };
+            for z in 0..self.size.z {
+                for (of_filter, taps) in bands.chunks_mut(4).zip(&filters) {
+                    let plane = match taps {
+                        Some(taps) => self.along_z(&rest, z, step, taps),
+                        None => rest.clone(),
+                    };
+                    for y in 0..self.size.y {
+                        self.analyse_row(&plane, y, step, &mut rows);
+                        let at = z * n_plane + y * n_x;
+                        for (band, row) in of_filter.iter_mut().zip(&rows.bands) {
+                            band[at..at + n_x].copy_from_slice(row);
                         }
                     }
                 }
-            });
-        let mut out = vec![Complex32::default(); low.len()];
-        out.par_chunks_mut(n_x).enumerate().for_each(|(y, out)| {
-            for (k, (&low, &high)) in self.low.iter().zip(&self.high).enumerate() {
-                let from = (y + n_y - k * step % n_y) % n_y * 2 * n_x;
-                add_scaled(out, &rows[from..from + n_x], low);
-                add_scaled(out, &rows[from + n_x..from + 2 * n_x], high);
             }
-        });
+            for band in bands.drain(1..) {
+                out.extend(band);
+            }
+            rest = bands.swap_remove(0);
+        }
+        out.extend(rest);
         out
+    }
+
+    fn adjoint(&self, v: &[Complex32]) -> Vec<Complex32> {
+        let (n, n_plane, n_x) = (self.len(), self.plane_len(), self.size.x);
+        let of_level = self.n_details() * n;
+        let mut rest = v[self.n_levels * of_level..].to_vec();
+        for level in (0..self.n_levels).rev() {
+            let step = 1 << level;
+            let bands = &v[level * of_level..(level + 1) * of_level];
+            let mut out = vec![Complex32::default(); n];
+            self.add_low(step, &rest, &mut out);
+            let mut part = vec![Complex32::default(); n_plane];
+            for z in 0..self.size.z {
+                let row = |band: usize, y: usize| {
+                    let at = band * n + z * n_plane + y * n_x;
+                    &bands[at..at + n_x]
+                };
+                // The first three bands belong to the low planes along z.
+                let mut unused = vec![Complex32::default(); n_plane];
+                self.details_of_plane(step, Some(&mut unused), &mut part, |y, rows| {
+                    for (i, band) in rows.bands[1..].iter_mut().enumerate() {
+                        band.copy_from_slice(row(i, y));
+                    }
+                });
+                if self.size.z == 1 {
+                    add_scaled(&mut out, &part, 1.0);
+                    continue;
+                }
+                self.spread_along_z(&part, z, step, &self.low, &mut out);
+                self.details_of_plane(step, None, &mut part, |y, rows| {
+                    for (i, band) in rows.bands.iter_mut().enumerate() {
+                        band.copy_from_slice(row(3 + i, y));
+                    }
+                });
+                self.spread_along_z(&part, z, step, &self.high, &mut out);
+            }
+            rest = out;
+        }
+        rest
+    }
+
+    /// The transform is a Parseval frame.
+    fn normal(&self, u: &[Complex32]) -> Vec<Complex32> {
+        u.to_vec()
     }
 }
 
@@ -205,7 +496,7 @@ pub fn soft_threshold(values: &mut [Complex32], threshold: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::tests::random_array;
+    use crate::operator::tests::{assert_adjoint, random_array};
 
     fn energy(v: &[Complex32]) -> f64 {
         v.iter().map(|v| f64::from(v.norm_sqr())).sum()
@@ -234,12 +525,59 @@ mod tests {
         let (n_y, n_x) = (48, 50);
         let image = random_array(n_y * n_x, 3);
         for family in [Family::Haar, Family::Daubechies2] {
-            let wavelet = Wavelet::new(n_y, n_x, family, 1);
-            let (low, details) = wavelet.analyse(&image, 1);
-            let all: f64 = details.iter().map(|d| energy(d)).sum::<f64>() + energy(&low);
-            assert!((all / energy(&image) - 1.0).abs() < 1e-5);
-            for d in &details {
-                assert!((energy(d) / energy(&image) - 0.25).abs() < 0.03);
+            let wavelet = Wavelet::new(n_y, n_x, family, 2);
+            let bands = wavelet.forward(&image);
+            assert!((energy(&bands) / energy(&image) - 1.0).abs() < 1e-5);
+            for (i, band) in bands.chunks(n_y * n_x).take(6).enumerate() {
+                let expected = f64::from(wavelet.scale(i / 3)).powi(2);
+                let found = energy(band) / energy(&image);
+                assert!((found / expected - 1.0).abs() < 0.25, "{found}, {expected}");
+            }
+        }
+        let size = Zyx::new(12, 20, 22);
+        let volume = random_array(size.z * size.y * size.x, 5);
+        let wavelet = Wavelet::volume(size, Family::Haar, 1);
+        let bands = wavelet.forward(&volume);
+        for band in bands.chunks(volume.len()) {
+            assert!((energy(band) / energy(&volume) - 0.125).abs() < 0.02);
+        }
+    }
+
+    #[test]
+    fn the_transform_is_an_operator_with_its_adjoint_for_every_size() {
+        for family in [Family::Haar, Family::Daubechies2] {
+            for (z, y, x) in [
+                (1, 13, 30),
+                (1, 31, 7),
+                (1, 100, 101),
+                (9, 14, 11),
+                (6, 5, 8),
+            ] {
+                let wavelet = Wavelet::volume(Zyx::new(z, y, x), family, 4);
+                assert_adjoint(&wavelet, 31);
+            }
+        }
+    }
+
+    #[test]
+    fn shrinkage_is_the_threshold_between_analysis_and_synthesis() {
+        for size in [Zyx::new(1, 40, 37), Zyx::new(7, 12, 9)] {
+            for family in [Family::Haar, Family::Daubechies2] {
+                let wavelet = Wavelet::volume(size, family, 3);
+                let mut image = random_array(size.z * size.y * size.x, 6);
+                let n = image.len();
+                let mut bands = wavelet.forward(&image);
+                let n_details = wavelet.n_details();
+                for (i, band) in bands.chunks_mut(n).enumerate() {
+                    if i < n_details * wavelet.n_levels() {
+                        soft_threshold(band, 0.9 * wavelet.scale(i / n_details));
+                    }
+                }
+                let expected = wavelet.adjoint(&bands);
+                wavelet.shrink(&mut image, 0.9);
+                for (a, b) in image.iter().zip(&expected) {
+                    assert!((a - b).norm() < 1e-5, "{a} against {b}");
+                }
             }
         }
     }

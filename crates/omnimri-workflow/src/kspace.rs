@@ -46,11 +46,8 @@ fn learned(
         method: Method::L1Wavelet,
         options: options.clone(),
     };
-    let (setup, whitening) = solver.setup(kspace).map_err(fail)?;
-    let mut measured = kspace.samples.clone();
-    if let Some(w) = &whitening {
-        w.apply(&mut measured);
-    }
+    let (setup, basis) = solver.setup(kspace).map_err(fail)?;
+    let measured = basis.solved(kspace.samples.clone());
     let image = engine
         .predictor()
         .reconstruct(&setup, &measured)
@@ -59,7 +56,7 @@ fn learned(
             source,
         })?;
     let name = Method::Omnimri.name();
-    let mut made = of_solution(kspace, &setup, &image, whitening.as_ref(), name);
+    let mut made = of_solution(kspace, &setup, &image, &basis, name);
     made.warnings.push(
         "Reconstructed by the learned method: compare with `--method l1-wavelet` before relying on fine detail."
             .to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use num_complex::Complex32;
 use omnimri_image::raw::SlicePosition;
 use omnimri_image::{Affine, Geometry, KSpace, RawHeader, RawScan, SourceKind, Trust, Volume, Zyx};
-use omnimri_recon::frame::{FrameImage, reconstruct_frame};
+use omnimri_recon::frame::{FrameImage, reconstruct_frame, reconstruct_frames};
 use omnimri_recon::{Method, ReconOptions};
 
 use omnimri_report::ReconPictures;
@@ -54,12 +54,24 @@ pub fn bytes_needed(header: &RawHeader) -> usize {
         .saturating_add(images.saturating_mul(12))
 }
 
-/// Refuses a scan that would need more than `memory` bytes.
+/// Bytes needed to reconstruct the frames of every slice together: all of a slice's samples, whitened once more, beside what one frame needs.
+pub fn bytes_needed_together(header: &RawHeader) -> usize {
+    let e = header.encoded;
+    let frame = [e.z, e.y, e.x]
+        .iter()
+        .fold(header.n_coils, |n, side| n.saturating_mul(*side));
+    frame
+        .saturating_mul(Layout::of(header).n_frames)
+        .saturating_mul(16)
+        .saturating_add(bytes_needed(header))
+}
+
+/// Refuses a scan that would need more than `memory` bytes; `needed` is [`bytes_needed`] or [`bytes_needed_together`].
 ///
 /// # Errors
 /// [`Error::Memory`] with the number needed.
-pub fn within(header: &RawHeader, memory: u64) -> Result<()> {
-    let needed = bytes_needed(header) as u64;
+pub fn within(header: &RawHeader, needed: usize, memory: u64) -> Result<()> {
+    let needed = needed as u64;
     if needed > memory {
         return Err(Error::Memory {
             path: header.path.clone(),
@@ -118,9 +130,67 @@ pub fn reconstruct_scan(
     options: &ReconOptions,
     progress: &dyn Fn(usize),
 ) -> Result<Reconstructed> {
+    assemble(
+        &scan.header,
+        &|index| frame_image(engine, scan, index, method, options),
+        progress,
+    )
+}
+
+/// Reconstructs the frames of every slice together, as a dynamic series of locally low rank; `progress` is told how many frames are done.
+///
+/// # Errors
+/// What is wrong with the file or the samples, naming the file.
+pub fn reconstruct_dynamic(
+    scan: &RawScan,
+    options: &ReconOptions,
+    progress: &dyn Fn(usize),
+) -> Result<Reconstructed> {
     let header = &scan.header;
     let layout = Layout::of(header);
-    let first = frame_image(engine, scan, 0, method, options)?;
+    let mut images: Vec<Option<FrameImage>> = vec![None; header.frames.len()];
+    let mut done = 0;
+    for slice in 0..layout.n_slices {
+        let mut indices: Vec<usize> = (0..images.len())
+            .filter(|i| layout.places[*i] % layout.n_slices == slice)
+            .collect();
+        indices.sort_by_key(|i| layout.places[*i]);
+        let mut frames = Vec::with_capacity(indices.len());
+        for &index in &indices {
+            frames.push(scan.frame(index)?);
+        }
+        let made =
+            reconstruct_frames(frames, header, options).map_err(|source| Error::Reconstruct {
+                path: header.path.clone(),
+                source,
+            })?;
+        for (index, image) in indices.into_iter().zip(made) {
+            images[index] = Some(image);
+        }
+        done += layout.n_frames;
+        progress(done.min(images.len()));
+    }
+    let images = std::cell::RefCell::new(images);
+    let take = |index: usize| {
+        let image = images.borrow_mut().get_mut(index).and_then(Option::take);
+        image.ok_or_else(|| Error::Reconstruct {
+            path: header.path.clone(),
+            source: omnimri_recon::Error::NoSignal {
+                found: "a frame that belongs to no slice",
+            },
+        })
+    };
+    assemble(header, &take, &|_| ())
+}
+
+/// The volume of the images of all frames, which `image` makes in turn.
+fn assemble(
+    header: &RawHeader,
+    image: &dyn Fn(usize) -> Result<FrameImage>,
+    progress: &dyn Fn(usize),
+) -> Result<Reconstructed> {
+    let layout = Layout::of(header);
+    let first = image(0)?;
     let size = first.size;
     let each = size.z * size.y * size.x;
     let mut complex = vec![Complex32::default(); each * layout.n_slices * layout.n_frames];
@@ -134,8 +204,8 @@ pub fn reconstruct_scan(
     let mut made = Some(first);
     for (index, place) in layout.places.iter().enumerate() {
         let image = match made.take() {
-            Some(image) => image,
-            None => frame_image(engine, scan, index, method, options)?,
+            Some(first) => first,
+            None => image(index)?,
         };
         if image.size != size {
             return Err(Error::Reconstruct {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use omnimri_corpus::Split;
 use omnimri_corpus::catalogue::{AccessKind, Kind, Use, Verified};
 use omnimri_recon::Method;
+use omnimri_recon::partial_fourier::PartialFourier;
 
 /// MRI from k-space to a checked report: one model, one program, offline. Not a medical device.
 #[derive(Debug, Parser)]
@@ -88,6 +89,17 @@ pub struct KSpaceArgs {
     /// Regularisation weight (default: from the noise level)
     #[arg(long, value_name = "L")]
     pub lambda: Option<f32>,
+    /// Compress to this many virtual coils before solving
+    #[arg(long, value_name = "N")]
+    pub coils: Option<usize>,
+    /// The side of k-space that was not measured: none, homodyne, pocs
+    #[arg(long, value_name = "WAY", default_value = "none", value_parser = partial_fourier)]
+    pub partial_fourier: PartialFourier,
+}
+
+fn partial_fourier(name: &str) -> Result<PartialFourier, String> {
+    name.parse()
+        .map_err(|e: omnimri_recon::Error| e.to_string())
 }
 
 fn method(name: &str) -> Result<Method, String> {
@@ -221,6 +233,9 @@ pub struct Recon {
     /// Noise replicas of the map
     #[arg(long, value_name = "N", default_value_t = 32, requires = "uncertainty")]
     pub replicas: usize,
+    /// The frames of every slice together, as a dynamic series of locally low rank
+    #[arg(long, conflicts_with_all = ["method", "uncertainty"])]
+    pub dynamic: bool,
     /// Memory that reconstruction may take; a scan that needs more is refused
     #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = bytes)]
     pub memory: u64,

@@ -6,7 +6,7 @@ use super::{FrameLabel, RawHeader};
 use crate::npy::shape_text;
 use crate::{Acquisition, Error, Result, Zyx};
 
-/// More coils than any array has.
+/// Most coils an array may have; more of them look like matrix rows.
 const MOST_COILS: usize = 128;
 /// Most frames one array may declare.
 const MAX_FRAMES: usize = 1 << 20;
@@ -130,6 +130,60 @@ impl Axes {
         }
         axes.check_coils(path, shape, &places, &names, warnings)?;
         Ok(axes)
+    }
+
+    /// Axes of an array without names: only what cannot be taken for anything else.
+    pub fn guessed(path: &Path, shape: &[usize], warnings: &mut Vec<String>) -> Result<Self> {
+        let roles = |coil, y, x| Self {
+            coil,
+            image: vec![y, x],
+            frames: Vec::new(),
+        };
+        let mut axes: Vec<usize> = (0..shape.len()).collect();
+        while axes.len() > 3 {
+            match axes.iter().position(|&a| shape[a] == 1) {
+                Some(at) => axes.remove(at),
+                None => break,
+            };
+        }
+        let text = shape_text(shape);
+        match axes[..] {
+            [y, x] => {
+                warnings.push(format!(
+                    "The axes of shape {text} are taken as y, x of a single coil."
+                ));
+                Ok(roles(None, y, x))
+            }
+            [c, y, x] => {
+                let (nc, ny, nx) = (shape[c], shape[y], shape[x]);
+                if nc <= MOST_COILS && nc < ny && nc < nx {
+                    warnings.push(format!(
+                        "The axes of shape {text} are taken as coil, y, x ({nc} coils)."
+                    ));
+                    return Ok(roles(Some(c), y, x));
+                }
+                if nx <= MOST_COILS && nx < nc && nx < ny {
+                    return Err(bad_shape(
+                        path,
+                        "coils first, (coil, y, x)",
+                        format!("shape {text}, which looks like coils last"),
+                        "say which axis is which with --axes x,y,coil".into(),
+                    ));
+                }
+                Err(bad_shape(
+                    path,
+                    "coils first and fewer than rows and columns, (coil, y, x)",
+                    format!("shape {text}"),
+                    "say which axis is which, for example with --axes coil,y,x".into(),
+                ))
+            }
+            _ => Err(bad_shape(
+                path,
+                "one slice, (coil, y, x) or (y, x)",
+                format!("shape {text}"),
+                "save one slice, or name axes of size 1 with --axes".into(),
+            )),
+        }
     }
 
     /// Finds names that cannot be right: more coils than a scanner has while another axis would do.

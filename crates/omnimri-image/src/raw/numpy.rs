@@ -13,7 +13,7 @@ use super::axes::{Axes, bad_shape};
 use super::strided::{Layout, Strided};
 use crate::guard::{causes, guarded};
 use crate::npy::{Header, NpyArray, read_npy_from, shape_text};
-use crate::{Error, OpenOptions, Result, kspace};
+use crate::{Error, OpenOptions, Result};
 
 /// First bytes of a zip archive.
 pub(crate) const ZIP_MAGIC: &[u8; 4] = b"PK\x03\x04";
@@ -49,16 +49,21 @@ fn open(
 ) -> Result<RawScan> {
     let axes = match &options.kspace.axes {
         Some(names) => Axes::named(path, reader.shape(), names, &mut warnings)?,
-        None => {
-            let [coil, y, x] = kspace::guessed_roles(path, reader.shape(), &mut warnings)?;
-            Axes {
-                coil,
-                image: y.into_iter().chain(x).collect(),
-                frames: Vec::new(),
-            }
-        }
+        None => Axes::guessed(path, reader.shape(), &mut warnings)?,
     };
     array::open(path, format, Box::new(reader), axes, options, warnings)
+}
+
+/// NumPy's name of a type, such as `float32`.
+fn type_name(header: &Header) -> String {
+    let kind = match header.kind {
+        b'f' => "float",
+        b'i' => "int",
+        b'u' => "uint",
+        b'b' => return "bool".to_owned(),
+        other => return format!("type {}{}", char::from(other), header.bytes),
+    };
+    format!("{kind}{}", 8 * usize::from(header.bytes))
 }
 
 fn layout(path: &Path, header: Header, start: u64) -> Result<Layout> {
@@ -67,9 +72,8 @@ fn layout(path: &Path, header: Header, start: u64) -> Result<Layout> {
             path,
             "complex samples (complex64 or complex128)",
             format!(
-                "values of type {}{} and shape {}",
-                char::from(header.kind),
-                header.bytes,
+                "{} of shape {}",
+                type_name(&header),
                 shape_text(&header.shape)
             ),
             "magnitudes have lost their phase; export the complex data".into(),

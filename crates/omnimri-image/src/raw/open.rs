@@ -85,19 +85,32 @@ pub fn open_raw(path: &Path, options: &OpenOptions) -> Result<RawScan> {
 
 /// Refuses a mask or names of axes for a format that says itself what was measured where: they would be passed over in silence.
 fn no_options_of_arrays(path: &Path, format: &'static str, options: &OpenOptions) -> Result<()> {
-    let (mask, axes) = (&options.kspace.mask, &options.kspace.axes);
-    let what = match (mask, axes) {
-        (Some(_), _) => "a sampling mask in a file of its own",
-        (None, Some(_)) => "names of axes",
-        (None, None) => return Ok(()),
-    };
-    Err(Error::Unsupported {
+    if options.kspace.mask.is_some() {
+        return Err(says_itself(
+            path,
+            format,
+            "a sampling mask in a file of its own",
+        ));
+    }
+    no_axes(path, format, options)
+}
+
+/// Refuses names of axes for a format that has its own.
+fn no_axes(path: &Path, format: &'static str, options: &OpenOptions) -> Result<()> {
+    match options.kspace.axes {
+        Some(_) => Err(says_itself(path, format, "names of axes")),
+        None => Ok(()),
+    }
+}
+
+fn says_itself(path: &Path, format: &'static str, what: &'static str) -> Error {
+    Error::Unsupported {
         path: path.into(),
         what,
-        expected: "an array (npy, npz, cfl, MATLAB) or fastMRI".into(),
+        expected: "an array (npy, npz, cfl, MATLAB) or, for a mask, fastMRI".into(),
         found: format.into(),
         hint: "the file says itself what was measured; leave it out".into(),
-    })
+    }
 }
 
 /// What an HDF5 file is, by what it holds.
@@ -108,6 +121,7 @@ fn open_hdf5(path: &Path, options: &OpenOptions) -> Result<RawScan> {
         && members.iter().any(|m| m == "kspace")
         && is_fastmri(&file, &members)
     {
+        no_axes(path, "fastMRI", options)?;
         return fastmri::open(path, &file, &members, options);
     }
     let is_ismrmrd = |group: &str| {

@@ -17,7 +17,9 @@ const N_X: usize = 7;
 const N_Y: usize = 5;
 const NOISE: u64 = 1 << 18;
 const CALIBRATION: u64 = 1 << 19;
+const REVERSE: u64 = 1 << 21;
 const NAVIGATION: u64 = 1 << 22;
+const PHASE_CORRECTION: u64 = 1 << 23;
 
 /// A value that tells its place, never zero.
 fn value(coil: usize, y: usize, x: usize) -> [f32; 2] {
@@ -158,6 +160,99 @@ fn repeated_and_calibration_lines() {
         said.contains("1 lines were measured again") && said.contains("1 calibration lines"),
         "{said}"
     );
+}
+
+/// A line read out backwards, as it left the receiver.
+fn backwards(y: usize) -> Acquisition {
+    let samples = (0..N_COILS).flat_map(|c| (0..N_X).rev().map(move |x| value(c, y, x)));
+    let mut line = Acquisition::new(samples.collect(), N_COILS, y as u16);
+    line.flags = REVERSE;
+    line.centre = N_X - 1 - N_X / 2;
+    line
+}
+
+#[test]
+fn phase_correction_lines_go_with_the_echo_planar_lines_of_their_frame() {
+    let dir = folder();
+    let correction = |reverse: bool, slice: u16| {
+        let mut line = if reverse { backwards(1) } else { line(3) };
+        line.flags |= PHASE_CORRECTION;
+        line.counters[3] = slice;
+        line
+    };
+    // A repetition without navigators of its own takes those of its slice; another slice's are its own.
+    let mut later = [backwards(0), line(1), backwards(2)];
+    later.iter_mut().for_each(|l| l.counters[6] = 1);
+    let mut other = line(0);
+    other.counters[3] = 1;
+    let mut lines = vec![
+        correction(false, 0),
+        correction(true, 0),
+        correction(true, 1),
+    ];
+    lines.extend([backwards(0), line(1), backwards(2), other]);
+    lines.extend(later);
+    let scan = opened(&dir, &lines).unwrap();
+    assert!(
+        !scan
+            .header
+            .warnings
+            .iter()
+            .any(|w| w.contains("phase-correction")),
+        "{:?}",
+        scan.header.warnings
+    );
+    let row = |c: usize, y: usize| (0..N_X).map(move |x| complex(value(c, y, x)));
+    for index in 0..scan.len() {
+        let frame = scan.frame(index).unwrap();
+        if scan.header.frames[index].slice == 1 {
+            // Lines of one direction have nothing to agree on.
+            assert_eq!(frame.epi, None);
+            continue;
+        }
+        let epi = frame.epi.unwrap();
+        assert_eq!(epi.reversed, [true, false, true, false, false]);
+        assert_eq!(epi.regrid, None);
+        let found: Vec<bool> = epi.navigators.iter().map(|n| n.reversed).collect();
+        assert_eq!(found, [false, true]);
+        // Turned round like the lines themselves.
+        for (navigator, y) in epi.navigators.iter().zip([3, 1]) {
+            let expected: Vec<Complex32> = row(0, y).chain(row(1, y)).collect();
+            assert_eq!(navigator.samples, expected);
+        }
+        let FrameData::Cartesian(k) = frame.data else {
+            panic!("a 2D frame")
+        };
+        assert!(k.samples[2 * N_X..3 * N_X].iter().copied().eq(row(0, 2)));
+    }
+}
+
+#[test]
+fn phase_correction_lines_that_cannot_serve_are_said() {
+    let dir = folder();
+    let mut short = Acquisition::new(vec![[1.0, 2.0]; N_COILS * 3], N_COILS, 0);
+    short.flags = PHASE_CORRECTION;
+    let mut zero = line(2);
+    zero.flags = PHASE_CORRECTION;
+    zero.samples.fill([0.0; 2]);
+    let both = [backwards(3), line(3)];
+    let scan = opened(
+        &dir,
+        &[vec![short, zero], both.into(), vec![line(0)]].concat(),
+    )
+    .unwrap();
+    let said = |list: &[String], what: &str| list.iter().any(|w| w.contains(what));
+    assert!(said(
+        &scan.header.warnings,
+        "1 phase-correction lines of another size"
+    ));
+    let frame = scan.frame(0).unwrap();
+    assert!(frame.epi.unwrap().navigators.is_empty());
+    assert!(said(&frame.warnings, "1 phase-correction lines are zero"));
+    assert!(said(
+        &frame.warnings,
+        "averaged with lines read out the other way"
+    ));
 }
 
 #[test]
@@ -359,6 +454,19 @@ fn fastmri_slices_and_masks() {
         frame.warnings[0].contains("5 samples as measured that are zero"),
         "{:?}",
         frame.warnings
+    );
+    // The axes are fastMRI's own: names for them would be passed over in silence.
+    let named = OpenOptions {
+        kspace: KSpaceOptions {
+            axes: Some(["slice", "coil", "y", "x"].map(String::from).to_vec()),
+            mask: None,
+        },
+        ..OpenOptions::default()
+    };
+    let error = open_raw(&file(&dir, "f.h5", &fastmri(None, None)), &named).unwrap_err();
+    assert!(
+        error.is_unsupported() && error.to_string().contains("names of axes"),
+        "{error}"
     );
     // Three frames are no single slice.
     let error = open(

@@ -9,13 +9,13 @@ mod moments;
 mod pattern;
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use num_complex::Complex32;
 use omnimri_image::KSpace;
 use rayon::prelude::*;
 
 use crate::calibration::{CalibrationArea, MIN_CALIBRATION, noise_variance, validate};
+use crate::products::{Factor, multiply};
 use crate::{Error, Result};
 use moments::RowPairs;
 use pattern::{Group, Sources, find_lines, find_points, is_lines};
@@ -404,14 +404,15 @@ fn fill(
     }
     for (group, values) in groups.groups.iter().zip(values.iter().flatten()) {
         let mut at = 0;
+        let total = group.n_columns();
         for (y, columns) in &group.targets {
+            let n = columns.len();
             for coil in 0..scan.n_coils {
                 let start = coil * n_pixels + y * scan.n_x;
-                let n = columns.len();
                 out.samples[start + columns.start..start + columns.end]
-                    .copy_from_slice(&values[at..at + n]);
-                at += n;
+                    .copy_from_slice(&values[coil * total + at..coil * total + at + n]);
             }
+            at += n;
             out.mask[y * scan.n_x..][columns.clone()].fill(true);
         }
     }
@@ -436,7 +437,7 @@ fn pad_columns(scan: &KSpace, pad: usize) -> Vec<Complex32> {
     out
 }
 
-/// The filled samples of a group, `[target][coil][column]`.
+/// The filled samples of a group, `[coil][column]` with the columns of all targets behind one another.
 fn apply(
     scan: &KSpace,
     padded: &[Complex32],
@@ -445,28 +446,45 @@ fn apply(
     group: &Group,
     weights: &[Complex32],
 ) -> Vec<Complex32> {
+    /// Columns of one product, whose sources stay in the cache.
+    const COLUMNS: usize = 512;
     let n_coils = scan.n_coils;
     let width = scan.n_x + 2 * pad;
-    let mut out = Vec::new();
     let n_sources = group.sources.len() * n_coils;
-    for (y, columns) in &group.targets {
-        let Range { start, end } = columns.clone();
-        let n = end - start;
-        let first = out.len();
-        out.resize(first + n_coils * n, Complex32::default());
-        for (s, &(row, dx)) in group.sources.iter().enumerate() {
-            let line = y.wrapping_add_signed(rows[row]);
-            for coil in 0..n_coils {
-                let from = (coil * scan.n_y + line) * width + start + dx;
-                let source = &padded[from..from + n];
-                for (target, out) in out[first..].chunks_mut(n).enumerate() {
-                    let w = weights[target * n_sources + s * n_coils + coil];
-                    for (v, s) in out.iter_mut().zip(source) {
-                        *v += w * s;
-                    }
+    let total = group.n_columns();
+    let mut out = vec![Complex32::default(); n_coils * total];
+    // Sources of a run of columns, `[source, coil][column]`.
+    let mut sources = vec![Complex32::default(); n_sources * COLUMNS.min(total)];
+    let mut runs = group.targets.iter().flat_map(|(y, columns)| {
+        let starts = columns.clone().step_by(COLUMNS);
+        starts.map(move |start| (*y, start..(start + COLUMNS).min(columns.end)))
+    });
+    let (mut first, mut next) = (0, runs.next());
+    while next.is_some() {
+        let mut n = 0;
+        while let Some((y, columns)) = next.take_if(|(_, columns)| n + columns.len() <= COLUMNS) {
+            for (s, &(row, dx)) in group.sources.iter().enumerate() {
+                let line = y.wrapping_add_signed(rows[row]);
+                for coil in 0..n_coils {
+                    let from = (coil * scan.n_y + line) * width + columns.start + dx;
+                    let to = (s * n_coils + coil) * COLUMNS.min(total) + n;
+                    sources[to..to + columns.len()]
+                        .copy_from_slice(&padded[from..from + columns.len()]);
                 }
             }
+            n += columns.len();
+            next = runs.next();
         }
+        multiply(
+            &mut out[first..],
+            total,
+            [n_coils, n, n_sources],
+            false,
+            Complex32::ONE,
+            Factor::plain(weights, n_sources),
+            Factor::plain(&sources, COLUMNS.min(total)),
+        );
+        first += n;
     }
     out
 }

@@ -7,6 +7,7 @@ use omnimri_image::KSpace;
 use rayon::prelude::*;
 
 use crate::linalg::cholesky;
+use crate::products::{Factor, multiply};
 
 /// Parts of the energy spectrum that the calibration windows are weighted by: 0 would let the centre of k-space decide
 /// everything, 1 would give the noise of the periphery as much say as the signal.
@@ -65,32 +66,23 @@ impl RowPairs {
             .iter()
             .map(|w| *w as f32)
             .collect();
-        // Every row as [(dx, coil)][x], real and imaginary parts apart so that the sums below run on whole registers.
-        let split: Vec<(Vec<f32>, Vec<f32>)> = rows
+        // Every row as [(dx, coil)][x].
+        let windows: Vec<Vec<Complex32>> = rows
             .clone()
             .into_par_iter()
             .map(|l| {
-                let mut re = Vec::with_capacity(width * n_coils * n_x);
-                let mut im = Vec::with_capacity(width * n_coils * n_x);
-                for dx in 0..width {
-                    for coil in 0..n_coils {
-                        let row = &row_of(coil, l)[dx..dx + n_x];
-                        re.extend(row.iter().map(|v| v.re));
-                        im.extend(row.iter().map(|v| v.im));
-                    }
-                }
-                (re, im)
+                (0..width * n_coils)
+                    .flat_map(|i| &row_of(i % n_coils, l)[i / n_coils..i / n_coils + n_x])
+                    .copied()
+                    .collect()
             })
             .collect();
-        let weighted: Vec<(Vec<f32>, Vec<f32>)> = split
+        let weighted: Vec<Vec<Complex32>> = windows
             .par_iter()
-            .map(|(re, im)| {
-                let times = |v: &[f32]| -> Vec<f32> {
-                    v.chunks(n_x)
-                        .flat_map(|v| v.iter().zip(&w).map(|(v, w)| v * w))
-                        .collect()
-                };
-                (times(re), times(im))
+            .map(|row| {
+                let rows = row.chunks(n_x);
+                rows.flat_map(|v| v.iter().zip(&w).map(|(v, w)| v * w))
+                    .collect()
             })
             .collect();
         let n_rows = rows.len();
@@ -103,7 +95,7 @@ impl RowPairs {
                 }
                 (0..n_rows - d)
                     .into_par_iter()
-                    .map(|l| products(&weighted[l], &split[l + d], n_x))
+                    .map(|l| outer(&weighted[l], &windows[l + d], n_x))
                     .collect()
             })
             .collect();
@@ -175,53 +167,12 @@ fn weights(energy: &[f64]) -> Vec<f64> {
 }
 
 /// `a b^H` of two matrices of rows of length `n_x`.
-fn products(a: &(Vec<f32>, Vec<f32>), b: &(Vec<f32>, Vec<f32>), n_x: usize) -> Vec<Complex32> {
-    let n = a.0.len() / n_x;
-    let row = |i: usize| i * n_x..(i + 1) * n_x;
-    let mut out = Vec::with_capacity(n * n);
-    for i in 0..n {
-        let a_row = (&a.0[row(i)], &a.1[row(i)]);
-        let mut j = 0;
-        while j < n {
-            // Two rows at a time share the loads of `a`; an odd last row goes with itself.
-            let k = (j + 1).min(n - 1);
-            let pair = dots(
-                a_row,
-                [(&b.0[row(j)], &b.1[row(j)]), (&b.0[row(k)], &b.1[row(k)])],
-            );
-            out.extend_from_slice(&pair[..1 + k - j]);
-            j += 2;
-        }
-    }
+fn outer(a: &[Complex32], b: &[Complex32], n_x: usize) -> Vec<Complex32> {
+    let n = a.len() / n_x;
+    let mut out = vec![Complex32::ZERO; n * n];
+    let (a, b) = (Factor::plain(a, n_x), Factor::adjoint(b, n_x));
+    multiply(&mut out, n, [n, n, n_x], false, Complex32::ONE, a, b);
     out
-}
-
-/// Real and imaginary parts of a row.
-type Parts<'a> = (&'a [f32], &'a [f32]);
-
-/// `sum a conj(b)` for two `b`, each in a fixed order of eight partial sums.
-fn dots((ar, ai): Parts<'_>, b: [Parts<'_>; 2]) -> [Complex32; 2] {
-    const LANES: usize = 8;
-    let n = ar.len();
-    let mut sums = [[[0.0f32; LANES]; 2]; 2];
-    let whole = n - n % LANES;
-    for i in (0..whole).step_by(LANES) {
-        let (ar, ai) = (&ar[i..i + LANES], &ai[i..i + LANES]);
-        for ([re, im], (br, bi)) in sums.iter_mut().zip(b) {
-            let (br, bi) = (&br[i..i + LANES], &bi[i..i + LANES]);
-            for k in 0..LANES {
-                re[k] += ar[k] * br[k] + ai[k] * bi[k];
-                im[k] += ai[k] * br[k] - ar[k] * bi[k];
-            }
-        }
-    }
-    for i in whole..n {
-        for ([re, im], (br, bi)) in sums.iter_mut().zip(b) {
-            re[0] += ar[i] * br[i] + ai[i] * bi[i];
-            im[0] += ai[i] * br[i] - ar[i] * bi[i];
-        }
-    }
-    sums.map(|[re, im]| Complex32::new(re.iter().sum(), im.iter().sum()))
 }
 
 /// Covariance of all positions of a window, `[(row, dx, coil)]` squared.

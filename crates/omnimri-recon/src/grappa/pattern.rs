@@ -39,6 +39,13 @@ pub(super) struct Group {
     pub targets: Targets,
 }
 
+impl Group {
+    /// Number of missing samples (positions).
+    pub fn n_columns(&self) -> usize {
+        self.targets.iter().map(|(_, columns)| columns.len()).sum()
+    }
+}
+
 /// All groups of a scan.
 pub(super) struct Groups {
     /// Windows: offsets of their rows from the target's, ascending, 0 among them.

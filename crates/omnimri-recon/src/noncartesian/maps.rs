@@ -1,12 +1,12 @@
 //! Coil maps from the centre of a trajectory.
 
 use num_complex::Complex32;
-use omnimri_image::{KSpace, NonCartesian, Zyx};
+use omnimri_image::{NonCartesian, Zyx};
 use rayon::prelude::*;
 
-use crate::calibration::{CalibrationArea, MIN_CALIBRATION};
+use crate::calibration::MIN_CALIBRATION;
 use crate::coil_maps::CoilMaps;
-use crate::espirit::{EspiritOptions, espirit};
+use crate::espirit::{EspiritOptions, espirit_sets, volume_options};
 use crate::fft::CentredFft;
 use crate::nufft::{Nufft, NufftOptions, ToeplitzNormal};
 use crate::sense::conjugate_gradient;
@@ -17,59 +17,63 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::NoCalibration`] if fewer than [`MIN_CALIBRATION`] samples an axis are covered.
 pub fn estimate_maps(data: &NonCartesian) -> Result<CoilMaps> {
-    let (n_y, n_x) = (data.size.y, data.size.x);
+    let Zyx {
+        z: n_z,
+        y: n_y,
+        x: n_x,
+    } = data.size;
     if data.n_coils == 1 {
-        return Ok(CoilMaps::single(n_y, n_x));
+        return Ok(CoilMaps::single(n_z * n_y, n_x));
     }
     let options = EspiritOptions {
         crop: 0.7,
-        ..EspiritOptions::default()
+        ..match n_z {
+            1 => EspiritOptions::default(),
+            _ => volume_options(),
+        }
     };
     let wanted = options.max_calibration;
-    let (a_y, a_x) = (wanted.min(n_y), wanted.min(n_x));
+    let area = Zyx::new(wanted.min(n_z), wanted.min(n_y), wanted.min(n_x));
     let low = low_resolution(
         data,
         Zyx {
-            z: 1,
-            y: (a_y + 8).min(n_y),
-            x: (a_x + 8).min(n_x),
+            z: if n_z == 1 { 1 } else { (area.z + 8).min(n_z) },
+            y: (area.y + 8).min(n_y),
+            x: (area.x + 8).min(n_x),
         },
     )?;
-    let (l_y, l_x) = (low.size.y, low.size.x);
+    let Zyx {
+        z: l_z,
+        y: l_y,
+        x: l_x,
+    } = low.size;
     let mut spectra = low.images;
-    CentredFft::new(&[l_y, l_x]).forward(&mut spectra);
-    let area = CalibrationArea {
-        y: n_y / 2 - a_y / 2..n_y / 2 - a_y / 2 + a_y,
-        x: n_x / 2 - a_x / 2..n_x / 2 - a_x / 2 + a_x,
-    };
-    let mut kspace = KSpace {
-        samples: vec![Complex32::default(); data.n_coils * n_y * n_x],
-        n_coils: data.n_coils,
-        n_y,
-        n_x,
-        mask: vec![false; n_y * n_x],
-        warnings: Vec::new(),
-    };
-    for (out, coil) in kspace
-        .samples
-        .chunks_mut(n_y * n_x)
-        .zip(spectra.chunks(l_y * l_x))
-    {
-        for (i, y) in area.y.clone().enumerate() {
-            let from = (l_y / 2 - a_y / 2 + i) * l_x + l_x / 2 - a_x / 2;
-            out[y * n_x + area.x.start..][..a_x].copy_from_slice(&coil[from..from + a_x]);
+    CentredFft::new(&[l_z, l_y, l_x]).forward(&mut spectra);
+    let mut centre = Vec::with_capacity(data.n_coils * area.count());
+    for coil in spectra.chunks(low.size.count()) {
+        for z in 0..area.z {
+            for y in 0..area.y {
+                let (z, y) = (l_z / 2 - area.z / 2 + z, l_y / 2 - area.y / 2 + y);
+                let from = (z * l_y + y) * l_x + l_x / 2 - area.x / 2;
+                centre.extend_from_slice(&coil[from..from + area.x]);
+            }
         }
     }
-    for y in area.y.clone() {
-        kspace.mask[y * n_x..][area.x.clone()].fill(true);
-    }
-    let maps = espirit(&kspace, &area, &options)?;
+    let mut sets = espirit_sets(
+        &centre,
+        data.n_coils,
+        area,
+        data.size,
+        &[options.crop],
+        &options,
+    )?;
+    let maps = sets.swap_remove(0);
     // A map that covers almost nothing would give a silently black image.
     if maps.coverage() < 0.005 {
         return Err(Error::NoCalibration {
             expected: MIN_CALIBRATION,
-            found_y: a_y,
-            found_x: a_x,
+            found_y: area.y,
+            found_x: area.x,
         });
     }
     Ok(maps)
@@ -77,19 +81,22 @@ pub fn estimate_maps(data: &NonCartesian) -> Result<CoilMaps> {
 
 /// Small images of all coils.
 struct LowResolution {
-    /// `[coil][y][x]`
+    /// `[coil][z][y][x]`
     images: Vec<Complex32>,
     size: Zyx<usize>,
 }
 
 /// Least-squares images of a small matrix from the samples that it reaches.
 fn low_resolution(data: &NonCartesian, size: Zyx<usize>) -> Result<LowResolution> {
-    let inside =
-        |k: &[f32; 3]| k[1].abs() < size.y as f32 / 2.0 && k[2].abs() < size.x as f32 / 2.0;
+    let lengths = [size.z, size.y, size.x];
+    let inside = |k: &[f32; 3]| {
+        let mut axes = k.iter().zip(lengths);
+        axes.all(|(k, n)| n == 1 || k.abs() < n as f32 / 2.0)
+    };
     let chosen: Vec<usize> = (0..data.coord.len())
         .filter(|&i| inside(&data.coord[i]))
         .collect();
-    let n_pixels = size.y * size.x;
+    let n_pixels = size.count();
     if chosen.len() < n_pixels / 4 {
         return Err(Error::NoCalibration {
             expected: MIN_CALIBRATION,

@@ -14,19 +14,19 @@ use num_complex::Complex32;
 use omnimri_image::{NonCartesian, Zyx};
 use rayon::prelude::*;
 
+use crate::Result;
 use crate::calibration::Whitening;
 use crate::coil_maps::CoilMaps;
 use crate::delays::{self, GradientDelays};
 use crate::density::density_weights;
 use crate::nufft::{Nufft, NufftOptions};
 use crate::sense::check_weight;
-use crate::{Error, Result};
 
 use check::{noise_variance, usable};
 pub use maps::estimate_maps;
 use solve::Problem;
 
-/// The proximal map of a prior, in place on an image `[y][x]`: the minimum of `0.5 |u - image|^2 + strength prior(u)`.
+/// The proximal map of a prior, in place on an image `[z][y][x]`: the minimum of `0.5 |u - image|^2 + strength prior(u)`.
 pub type Prox<'a> = dyn Fn(&mut [Complex32], f32) + Sync + 'a;
 
 /// How to make the image.
@@ -95,8 +95,8 @@ pub struct NonCartesianReconstruction {
 /// Makes the image of samples along a trajectory.
 ///
 /// # Errors
-/// [`Error::Size`], [`Error::NotFinite`], [`Error::NoSignal`] or [`Error::Trajectory`] for data that is no scan; [`Error::NoCalibration`] if the
-/// centre is not covered well enough for coil maps; [`Error::OutOfRange`] for settings, and for iterative methods on a 3D matrix.
+/// [`crate::Error::Size`], [`crate::Error::NotFinite`], [`crate::Error::NoSignal`] or [`crate::Error::Trajectory`] for data that is no scan; [`crate::Error::NoCalibration`] if the
+/// centre is not covered well enough for coil maps; [`crate::Error::OutOfRange`] for settings.
 pub fn reconstruct(
     data: &NonCartesian,
     options: &NonCartesianOptions<'_>,
@@ -139,15 +139,6 @@ pub fn reconstruct(
         }
         out.image = root_sum_of_squares(&coils, data.n_coils);
         return Ok(out);
-    }
-    if data.size.z > 1 {
-        return Err(Error::OutOfRange {
-            what: "matrix along z",
-            min: 1.0,
-            max: 1.0,
-            found: data.size.z as f64,
-            hint: "iterative methods take a plane at a time; use gridding for a 3D trajectory",
-        });
     }
     let maps = estimate_maps(&data)?;
     let problem = Problem::new(&data, maps)?;

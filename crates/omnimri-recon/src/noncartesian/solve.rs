@@ -26,7 +26,7 @@ const SETTLED: f64 = 3e-4;
 /// Weight of a prior over the noise of the adjoint: small enough to leave detail, as priors also hold back undersampling artefacts.
 const PRIOR_OVER_NOISE: f32 = 0.3;
 
-/// Encoding of one slice; scaled so that the diagonal of its normal operator is one inside the maps' support.
+/// Encoding of one slice or volume; scaled so that the diagonal of its normal operator is one inside the maps' support.
 pub(super) struct Problem {
     pub maps: CoilMaps,
     normal: ToeplitzNormal,
@@ -41,7 +41,7 @@ impl Problem {
             maps,
             normal: ToeplitzNormal::new(&data.coord, None, data.size)?,
             nufft: Nufft::new(&data.coord, data.size, &NufftOptions::default())?,
-            scale: (data.size.y * data.size.x) as f32 / data.coord.len() as f32,
+            scale: data.size.count() as f32 / data.coord.len() as f32,
         })
     }
 
@@ -102,7 +102,7 @@ impl Problem {
         let prox: &Prox<'_> = match options.method {
             NonCartesianMethod::Proximal(prox) => prox,
             NonCartesianMethod::TotalVariation => {
-                tv = TotalVariation::new(data.size.y, data.size.x, 8);
+                tv = TotalVariation::new(data.size, 8);
                 &|u: &mut [Complex32], strength: f32| tv.prox(u, strength)
             }
             NonCartesianMethod::Gridding | NonCartesianMethod::IterativeSense => {

@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::Error;
 use crate::delays::{DelayModel, corrected, estimate};
 use crate::operator::tests::random_array;
 use crate::simulate::acquire::coil_maps_birdcage;
@@ -371,4 +372,90 @@ fn bad_data_has_its_error() {
         reconstruct(&good, &options),
         Err(Error::OutOfRange { what: "lambda", .. })
     ));
+}
+
+/// A volume measured along radial spokes of all directions (golden angles on a sphere), eight coils' worth of two.
+#[test]
+fn a_volume_is_solved_along_a_koosh_ball() {
+    let size = Zyx {
+        z: 18,
+        y: 20,
+        x: 22,
+    };
+    let (n_spokes, n_samples) = (420, 40);
+    let mut coord = Vec::with_capacity(n_spokes * n_samples);
+    for spoke in 0..n_spokes {
+        let height = 2.0 * (spoke as f32 + 0.5) / n_spokes as f32 - 1.0;
+        let turn = spoke as f32 * 2.399_963;
+        let flat = (1.0 - height * height).sqrt();
+        for s in 0..n_samples {
+            let r = s as f32 / n_samples as f32 - 0.5;
+            coord.push([
+                r * size.z as f32 * height,
+                r * size.y as f32 * flat * turn.sin(),
+                r * size.x as f32 * flat * turn.cos(),
+            ]);
+        }
+    }
+    let n = size.count();
+    let maps = coil_maps_birdcage(4, size.y, size.x, 3);
+    let truth: Vec<f32> = (0..n)
+        .map(|i| {
+            let at = |i: usize, n: usize| 2.0 * i as f32 / n as f32 - 1.0;
+            let (y, x) = (i / size.x % size.y, i % size.x);
+            let (a, b, c) = (
+                at(i / (size.y * size.x), size.z),
+                at(y, size.y),
+                at(x, size.x),
+            );
+            let outer = f32::from(u8::from(a * a + b * b + c * c < 0.55));
+            outer * (1.0 + 0.5 * f32::from(u8::from(a * a + b * b + c * c < 0.08)))
+        })
+        .collect();
+    let coils: Vec<Complex32> = (0..4 * n)
+        .map(|i| maps.maps[i / n * size.y * size.x + i % (size.y * size.x)] * truth[i % n])
+        .collect();
+    let nufft = Nufft::new(&coord, size, &NufftOptions::default()).unwrap();
+    let samples: Vec<Complex32> = coils
+        .chunks(n)
+        .flat_map(|coil| nufft.forward_batch(coil))
+        .collect();
+    let data = NonCartesian {
+        samples,
+        n_coils: 4,
+        n_readouts: n_spokes,
+        n_samples,
+        coord,
+        size,
+        density: None,
+    };
+    let error = |method| {
+        let options = NonCartesianOptions {
+            max_iterations: 40,
+            delays: DelayCorrection::Off,
+            ..with(method)
+        };
+        let made = reconstruct(&data, &options).unwrap();
+        assert_eq!(made.size, size);
+        let scale = match made.lambda {
+            Some(_) => 1.0,
+            // Gridding is right up to a factor of its density weights.
+            None => {
+                let sum = |f: &dyn Fn(usize) -> f32| (0..n).map(f).sum::<f32>();
+                sum(&|i| made.image[i].norm() * truth[i]) / sum(&|i| made.image[i].norm_sqr())
+            }
+        };
+        let wrong: f32 = (0..n)
+            .map(|i| (made.image[i].norm() * scale - truth[i]).powi(2))
+            .sum();
+        (wrong / truth.iter().map(|v| v * v).sum::<f32>()).sqrt()
+    };
+    let gridded = error(NonCartesianMethod::Gridding);
+    for method in [
+        NonCartesianMethod::IterativeSense,
+        NonCartesianMethod::TotalVariation,
+    ] {
+        let found = error(method);
+        assert!(found < 0.15 && found < gridded, "{found}, {gridded}");
+    }
 }

@@ -58,6 +58,8 @@ pub fn read_options(k: &KSpaceArgs) -> anyhow::Result<ReadOptions> {
     let recon = ReconOptions {
         lambda: k.lambda,
         noise,
+        coils: k.coils,
+        partial_fourier: k.partial_fourier,
         ..ReconOptions::default()
     };
     Ok(ReadOptions {

@@ -42,16 +42,22 @@ pub fn run(args: &Recon) -> anyhow::Result<ExitCode> {
         .into());
     }
     let raw = open_raw(&args.input, &options.open)?;
-    scan::within(&raw.header, args.memory)?;
+    let needed = match args.dynamic {
+        true => scan::bytes_needed_together(&raw.header),
+        false => scan::bytes_needed(&raw.header),
+    };
+    scan::within(&raw.header, needed, args.memory)?;
     let engine = match options.method {
         Method::Omnimri => Some(super::engine(&args.model)?),
         _ => None,
     };
     let bar = super::counter(raw.len());
     let (method, recon) = (options.method, &options.recon);
-    let made = scan::reconstruct_scan(engine.as_ref(), &raw, method, recon, &|done| {
-        bar.set_position(done as u64);
-    });
+    let progress = |done: usize| bar.set_position(done as u64);
+    let made = match args.dynamic {
+        true => scan::reconstruct_dynamic(&raw, recon, &progress),
+        false => scan::reconstruct_scan(engine.as_ref(), &raw, method, recon, &progress),
+    };
     bar.finish_and_clear();
     let made = made?;
     for w in &made.volume.warnings {

@@ -82,6 +82,40 @@ fn every_method_writes_every_kind_of_image() {
 }
 
 #[test]
+fn coils_partial_fourier_and_series_are_options() {
+    let dir = tempfile::tempdir().unwrap();
+    let k = kspace_npy(dir.path(), "k.npy");
+    let (truth, n) = slice();
+    let out = dir.path().join("image.npy");
+    let run = |more: &[&str]| {
+        let args = ["recon", arg(&k), "--axes", "coil,y,x", "--out", arg(&out)];
+        omnimri(args.iter().chain(more))
+    };
+    for (more, said) in [
+        (&["--method", "sense", "--coils", "3"][..], "3 virtual"),
+        (&["--partial-fourier", "pocs"], "changes nothing"),
+        (&["--dynamic"], "locally low rank"),
+    ] {
+        let ran = run(more).done();
+        assert!(ran.err.contains(said), "{said}: {ran:?}");
+        let array = read_npy(&out, &OpenOptions::default()).unwrap();
+        assert_eq!(array.shape, [n, n]);
+        let NpyData::F32(image) = array.data else {
+            panic!("float32")
+        };
+        let error = nrmse(&image, &truth);
+        assert!(error < 0.25, "{more:?}: {error}");
+    }
+    run(&["--method", "sense", "--coils", "0"]).failed(1, &["virtual coils", "found 0"]);
+    for wrong in [
+        &["--partial-fourier", "all"][..],
+        &["--dynamic", "--method", "sense"],
+    ] {
+        assert_eq!(run(wrong).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
 fn an_array_that_explains_itself_is_read_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let k = kspace_npy(dir.path(), "k.npy");

@@ -10,10 +10,10 @@ use crate::raw::mrd_header::Limit;
 use crate::raw::{FrameData, KSpace3};
 use crate::{Error, KSpace, Result};
 
-/// Place of a line: `[z][y]` and the column of its first sample, which may be negative where discarded samples stick out.
-struct Place {
-    row: usize,
-    column: isize,
+/// Place of a line: `[z][y]` and where its samples lie along x.
+pub(super) struct Place {
+    pub row: usize,
+    column: Column,
 }
 
 /// Both phase directions: name of the counter and matrix side.
@@ -76,14 +76,28 @@ pub(super) fn check(source: &Source, warnings: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-struct Column {
+pub(super) struct Column {
+    /// Of the first sample; negative where discarded samples stick out.
     first: isize,
     /// Laid symmetrically because its centre cannot be right.
     repaired: bool,
 }
 
+impl Column {
+    /// Column of a sample of a line: the first sample of one that was read out backwards goes last.
+    pub fn of(&self, source: &Source, line: &Line, sample: usize) -> usize {
+        let along = if line.has(flag::REVERSE) {
+            source.n_samples - 1 - sample
+        } else {
+            sample
+        };
+        // Kept samples lie within the matrix, or there would be no column.
+        (self.first + along as isize).max(0) as usize
+    }
+}
+
 /// Column of the first sample; `None` if the line does not fit.
-fn column(source: &Source, line: &Line) -> Option<Column> {
+pub(super) fn column(source: &Source, line: &Line) -> Option<Column> {
     let n_x = source.size().x as isize;
     let (from, to) = line.kept();
     let (from, to) = (from as isize, to as isize);
@@ -113,7 +127,7 @@ fn column(source: &Source, line: &Line) -> Option<Column> {
     })
 }
 
-fn place(source: &Source, line: &Line) -> Result<Place> {
+pub(super) fn place(source: &Source, line: &Line) -> Result<Place> {
     let wrong = |field: String, expected: String, found: String, hint: &str| Error::BadHeader {
         path: source.path.clone(),
         field: format!("acquisition {} {field}", line.number),
@@ -136,7 +150,7 @@ fn place(source: &Source, line: &Line) -> Result<Place> {
         })?;
     }
     let [y, z] = at;
-    let Some(Column { first, .. }) = column(source, line) else {
+    let Some(column) = column(source, line) else {
         return Err(wrong(
             "number_of_samples".into(),
             format!(
@@ -152,7 +166,7 @@ fn place(source: &Source, line: &Line) -> Result<Place> {
     };
     Ok(Place {
         row: z * source.size().y + y,
-        column: first,
+        column,
     })
 }
 
@@ -169,18 +183,11 @@ pub(super) fn read(source: &Source, index: usize, warnings: &mut Vec<String>) ->
     let (mut n_repeated, mut n_filled) = (0, 0);
     let mut lay = |line: &Line, to: &Place, samples: &[Complex32]| {
         let (from, end) = line.kept();
-        let last = source.n_samples - 1;
-        let start = to.row * size.x;
         for sample in from..end {
-            let along = if line.has(flag::REVERSE) {
-                last - sample
-            } else {
-                sample
-            };
-            let x = start as isize + to.column + along as isize;
-            count[x as usize] += 1;
+            let x = to.row * size.x + to.column.of(source, line, sample);
+            count[x] += 1;
             for coil in 0..source.n_coils {
-                sum[coil * n + x as usize] += samples[coil * source.n_samples + sample];
+                sum[coil * n + x] += samples[coil * source.n_samples + sample];
             }
         }
     };

@@ -7,10 +7,12 @@
 //! | [`index`] | heads of all acquisitions, read once |
 //! | [`sort`] | which acquisition goes into which frame, and which are left out |
 //! | [`grid`] | a Cartesian frame |
+//! | [`epi`] | echo-planar facts of a Cartesian frame |
 //! | [`along`] | a frame along a trajectory |
 //! | [`noise`] | the noise scan |
 
 mod along;
+mod epi;
 mod grid;
 mod index;
 mod noise;
@@ -161,16 +163,17 @@ impl Source {
 impl FrameSource for Source {
     fn read(&self, index: usize) -> Result<Frame> {
         let mut warnings = Vec::new();
-        let data = match &self.trajectory {
-            Some(scale) => along::read(self, index, *scale, &mut warnings)?,
-            None => grid::read(self, index, &mut warnings)?,
+        let (data, epi) = match &self.trajectory {
+            Some(scale) => (along::read(self, index, *scale, &mut warnings)?, None),
+            None => {
+                let data = grid::read(self, index, &mut warnings)?;
+                (data, epi::read(self, index, &mut warnings)?)
+            }
         };
         Ok(Frame {
-            index,
-            data,
             warnings,
-            calibration: None,
-            epi: None,
+            epi,
+            ..Frame::new(index, data)
         })
     }
 }

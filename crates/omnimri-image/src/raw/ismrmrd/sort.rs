@@ -15,6 +15,8 @@ pub(super) struct FrameLines {
     pub imaging: Vec<u32>,
     /// Lines for calibration only.
     pub calibration: Vec<u32>,
+    /// Readouts without phase encoding, for the phase correction of echo-planar lines.
+    pub navigators: Vec<u32>,
     /// Of the first imaging line.
     pub position: Option<SlicePosition>,
 }
@@ -31,9 +33,8 @@ pub(super) struct Sorted {
 }
 
 /// Kinds of line that no image is made of.
-const LEFT_OUT: [(u64, &str); 6] = [
+const LEFT_OUT: [(u64, &str); 5] = [
     (flag::NAVIGATION, "navigator"),
-    (flag::PHASE_CORRECTION, "phase-correction"),
     (flag::DUMMY, "dummy"),
     (flag::FEEDBACK, "feedback"),
     (flag::SURFACE_COIL, "surface-coil correction"),
@@ -45,6 +46,7 @@ pub(super) fn sort(path: &Path, data: &Dataset, warnings: &mut Vec<String>) -> R
     let mut lines = Vec::new();
     let mut noise = Vec::new();
     let mut frames: BTreeMap<Key, FrameLines> = BTreeMap::new();
+    let mut corrections: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
     let mut n_left_out = [0_usize; LEFT_OUT.len()];
     let (mut n_empty, mut n_other_encoding) = (0_usize, 0_usize);
     read_heads(path, data, |line, position| {
@@ -66,10 +68,16 @@ pub(super) fn sort(path: &Path, data: &Dataset, warnings: &mut Vec<String>) -> R
             n_other_encoding += 1;
             return;
         }
+        if line.has(flag::PHASE_CORRECTION) {
+            corrections.entry(line.key).or_default().push(at);
+            lines.push(line);
+            return;
+        }
         let frame = frames.entry(line.key).or_insert_with(|| FrameLines {
             key: line.key,
             imaging: Vec::new(),
             calibration: Vec::new(),
+            navigators: Vec::new(),
             position: None,
         });
         if line.has(flag::CALIBRATION) && !line.has(flag::CALIBRATION_AND_IMAGING) {
@@ -114,6 +122,7 @@ pub(super) fn sort(path: &Path, data: &Dataset, warnings: &mut Vec<String>) -> R
     let first = lines[first as usize];
     same_size(path, &lines, &frames, &first)?;
     drop_other_calibration(&lines, &mut frames, &first, warnings);
+    serve_corrections(&lines, &corrections, &mut frames, &first, warnings);
     Ok(Sorted {
         n_coils: first.n_coils.into(),
         n_samples: first.n_samples.into(),
@@ -190,6 +199,45 @@ fn drop_other_calibration(
     if n > 0 {
         warnings.push(format!(
             "{n} calibration lines of another size than the image are left out."
+        ));
+    }
+}
+
+/// Gives every frame the phase-correction lines of its own counters, or else the first ones of its slice; those of another size than
+/// the image cannot serve.
+fn serve_corrections(
+    lines: &[Line],
+    corrections: &BTreeMap<Key, Vec<u32>>,
+    frames: &mut [FrameLines],
+    first: &Line,
+    warnings: &mut Vec<String>,
+) {
+    let fits = |at: &u32| {
+        let line = &lines[*at as usize];
+        (line.n_coils, line.n_samples) == (first.n_coils, first.n_samples)
+    };
+    for frame in frames {
+        let of_slice = || {
+            let mut all = corrections.iter();
+            all.find(|(key, _)| key.slice == frame.key.slice)
+                .map(|(_, list)| list)
+        };
+        let serving = corrections.get(&frame.key).or_else(of_slice);
+        frame.navigators = serving
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(fits)
+            .collect();
+    }
+    let n = corrections
+        .values()
+        .flatten()
+        .filter(|at| !fits(at))
+        .count();
+    if n > 0 {
+        warnings.push(format!(
+            "{n} phase-correction lines of another size than the image are left out."
         ));
     }
 }
