@@ -21,6 +21,7 @@ use crate::catalogue::{CatalogueEntry, Use, find};
 use crate::describe::TextFiller;
 use crate::error::{Error, Result};
 use crate::example::{DatasetId, Split};
+use crate::harmonise::near::Signatures;
 use crate::licence::gate;
 use crate::load::chosen;
 use crate::measured::MeasuredStatements;
@@ -30,7 +31,6 @@ use crate::shard::ordered::Limits;
 use crate::shard::read::ShardReader;
 use crate::shard::store::{Root, Store};
 use crate::shard::write::WRITER_BYTES;
-use crate::signature::Signature;
 
 use likes::Known;
 use part::{Keep, Run};
@@ -308,7 +308,7 @@ impl<'a> Build<'a> {
         for part in self.manifest.parts.iter().filter(|p| p.split == split) {
             for shard in &part.shards {
                 let reader = ShardReader::open(&self.store, shard)?;
-                let signatures = reader.binaries("signature", Signature::from_bytes)?;
+                let signatures = reader.binaries("signature", Signatures::from_bytes)?;
                 let ids = reader.texts("id")?;
                 out.extend(
                     ids.into_iter()

@@ -14,11 +14,14 @@ use crate::adapter::{Item, read_item};
 use crate::describe::{TextFiller, describe_with};
 use crate::error::{Error, Result};
 use crate::example::{DatasetId, Split};
+use crate::harmonise::near::Signatures;
 use crate::shard::manifest::{LeftOut, Part, Why};
 use crate::shard::ordered::{self, ordered};
 use crate::shard::record::{Packed, Record};
 use crate::shard::write::ShardWriter;
-use crate::signature::Signature;
+
+/// Slices of a volume that are compared with images of the other split.
+const SLICES: usize = 3;
 
 /// What is kept of the items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +75,7 @@ impl<'a> Run<'a> {
 /// What became of an item.
 enum Outcome {
     Row(Box<Packed>),
-    Signature(Signature),
+    Signature(Signatures),
     LeftOut(Why, String),
     /// Not the data's fault: the build stops.
     Failed(Box<Error>),
@@ -132,7 +135,7 @@ impl Items<'_> {
         stages.read_s = clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
-        let signature = Signature::of(&example.image);
+        let signature = Signatures::of(&example.image, SLICES);
         if let Some(reason) = like(self.against, &signature) {
             return Err(Outcome::LeftOut(Why::NearDuplicate, reason));
         }

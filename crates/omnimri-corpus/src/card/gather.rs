@@ -12,7 +12,6 @@ use crate::describe::describe;
 use crate::example::{Example, Split};
 use crate::harmonise::Quality;
 use crate::harmonise::recognise::{Source, recognise};
-use crate::listing::name_of;
 
 /// Characters of a sample's text that are shown.
 const SHOWN_TEXT: usize = 360;
@@ -300,7 +299,7 @@ fn facts_of(name: &str) -> DatasetCard {
     DatasetCard {
         subjects_named: block.is_none(),
         licence: entry.licence.name.clone(),
-        admits: name_of(&entry.licence.admits),
+        admits: entry.licence.admits.name().to_owned(),
         licence_read: entry.licence.read,
         notes,
         ..DatasetCard::default()

@@ -167,7 +167,7 @@ mod tests {
     use crate::example::{
         Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split, TextKind, Writer,
     };
-    use crate::signature::Signature;
+    use crate::harmonise::near::Signatures;
     use crate::stack::Stack;
     use omnimri_findings::{Label, Region, Sequence};
     use omnimri_image::Acquisition;
@@ -241,7 +241,7 @@ mod tests {
     fn every_field_of_every_row_comes_back() {
         let records: Vec<Record> = (0..3).map(record).collect();
         let pack = |r: &Record| {
-            let signature = Signature::of(&r.example.image);
+            let signature = Signatures::of(&r.example.image, 2);
             Packed::new(r.clone(), signature).unwrap()
         };
         let batch = to_batch(&records.iter().map(pack).collect::<Vec<_>>()).unwrap();
@@ -254,7 +254,7 @@ mod tests {
     fn pixels_that_do_not_fill_their_size_are_refused() {
         let mut short = record(2);
         short.example.image.voxels.pop();
-        let signature = Signature::of(&record(2).example.image);
+        let signature = Signatures::of(&record(2).example.image, 2);
         assert!(Packed::new(short, signature).unwrap_err().contains("fill"));
     }
 }

@@ -5,7 +5,7 @@ use omnimri_image::Zyx;
 use super::png::{self, Content};
 use crate::describe::Description;
 use crate::example::Example;
-use crate::signature::Signature;
+use crate::harmonise::near::Signatures;
 
 /// An example with what was made of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,14 +27,14 @@ pub(crate) struct Packed {
     pub slices: Vec<Vec<u8>>,
     /// One PNG a slice, where someone outlined something.
     pub labels: Option<Vec<Vec<u8>>>,
-    pub signature: Signature,
+    pub signature: Signatures,
     /// Bytes of voxels and labels when decoded.
     pub n_decoded: u64,
 }
 
 impl Packed {
     /// Compresses the pixels of a record.
-    pub fn new(mut record: Record, signature: Signature) -> Result<Self, String> {
+    pub fn new(mut record: Record, signature: Signatures) -> Result<Self, String> {
         let image = &mut record.example.image;
         let voxels = std::mem::take(&mut image.voxels);
         let size = image.size;

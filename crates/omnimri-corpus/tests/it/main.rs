@@ -6,5 +6,5 @@ mod layouts;
 mod miniatures;
 mod policies;
 mod real;
-mod text;
 mod shards;
+mod text;

@@ -46,7 +46,9 @@ fn sayings(group: usize) -> Vec<Vec<Fact>> {
                 let plane = planes[k % planes.len()];
                 plane.into_iter().chain(pair).collect()
             });
-            with_plane.chain(product(std::slice::from_ref(&planes))).collect()
+            with_plane
+                .chain(product(std::slice::from_ref(&planes)))
+                .collect()
         }
         1 => {
             let all: Vec<Fact> = Term::all().map(Fact::Structure).collect();
