@@ -29,7 +29,7 @@ pub mod volume;
 pub mod volume_ops;
 pub mod write_beside;
 
-pub use dicom::read_dicom;
+pub use dicom::{DicomSeries, SourceSeries, SourceSlice, read_dicom, read_dicom_series};
 pub use error::{Error, Result};
 pub use geometry::{Affine, Geometry, Plane, Trust, Zyx};
 pub use info::Info;

@@ -17,10 +17,12 @@ mod pixels;
 mod rle;
 mod scan;
 mod series;
+mod source;
 mod stacks;
 mod syntax;
 mod walker;
 
-pub use series::read_dicom;
+pub use series::{DicomSeries, read_dicom, read_dicom_series};
+pub use source::{SourceSeries, SourceSlice};
 
 pub(crate) use layout::looks_like_dicom;
