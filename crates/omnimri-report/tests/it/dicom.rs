@@ -111,7 +111,7 @@ fn bits_of_binary_frames_are_the_labels() {
     let seg = &made["segmentation.dcm"];
     let bytes = seg.element(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
     let area = source.rows * source.columns;
-    assert_eq!(area % 8, 0, "of this size, frames begin with a byte; see below");
+    assert_ne!(area % 8, 0, "frames that begin within a byte are tested");
     let mut back = vec![0u8; map.labels.len()];
     let numbers: Vec<Label> = items(seg, tags::SEGMENT_SEQUENCE)
         .iter()

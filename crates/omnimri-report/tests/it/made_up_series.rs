@@ -12,7 +12,7 @@ use omnimri_report::ResultDoc;
 use crate::made_up;
 
 /// Columns, rows and slices.
-pub const SIZE: [u16; 3] = [58, 44, 9];
+pub const SIZE: [u16; 3] = [57, 43, 9];
 /// Between columns, rows and slices, millimetres.
 const SPACING: [f64; 3] = [3.25, 3.5, 7.5];
 /// Turned about all three axes.
