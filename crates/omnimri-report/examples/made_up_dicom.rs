@@ -17,7 +17,9 @@ mod made_up_series;
 
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let out = args.next().unwrap_or_else(|| PathBuf::from("made-up-dicom"));
+    let out = args
+        .next()
+        .unwrap_or_else(|| PathBuf::from("made-up-dicom"));
     let input = args.next().unwrap_or_else(|| {
         let folder = out.join("series");
         made_up_series::write_series(&folder, |_, _| {});

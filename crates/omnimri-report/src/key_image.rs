@@ -71,11 +71,7 @@ fn overview(pictures: &Pictures<'_>) -> Result<KeyImage> {
 
 fn place(volume: &Volume, slices: &[usize]) -> String {
     let numbers: Vec<String> = slices.iter().map(|z| (z + 1).to_string()).collect();
-    format!(
-        "slice {} of {}",
-        numbers.join(", "),
-        volume.geometry.size.z
-    )
+    format!("slice {} of {}", numbers.join(", "), volume.geometry.size.z)
 }
 
 fn words(volume: &Volume, labels: Option<&LabelMap>, slices: &[usize]) -> String {
@@ -107,12 +103,7 @@ fn edge_letters(canvas: &mut Canvas, letters: [char; 4]) {
 }
 
 /// The picture with a strip below it: notice, place, legend and scale bar.
-fn framed(
-    picture: &Canvas,
-    place: &str,
-    names: &[Label],
-    bar: Option<(f64, f64)>,
-) -> Canvas {
+fn framed(picture: &Canvas, place: &str, names: &[Label], bar: Option<(f64, f64)>) -> Canvas {
     let line = CELL[1] + 3;
     let n_lines = 2 + names.len() as u32 + u32::from(bar.is_some());
     let texts = [NOTICE, place].map(|t| width(t, 1)).into_iter();
@@ -157,7 +148,12 @@ mod tests {
     #[test]
     fn the_strip_holds_the_notice_and_a_bar_of_the_right_length() {
         let picture = Canvas::new(400, 100);
-        let canvas = framed(&picture, "slice 3 of 9", &[Label::Glioma], Some((50.0, 0.25)));
+        let canvas = framed(
+            &picture,
+            "slice 3 of 9",
+            &[Label::Glioma],
+            Some((50.0, 0.25)),
+        );
         let pixel = |x: u32, y: u32| {
             let at = (y * canvas.width + x) as usize * 3;
             [canvas.rgb[at], canvas.rgb[at + 1], canvas.rgb[at + 2]]

@@ -207,7 +207,11 @@ impl Engine {
                 reconstruction: None,
                 path: input,
                 sha256: hash.to_owned(),
-                formats: formats.of(input, Some(&series), sources.get(i).and_then(Option::as_ref)),
+                formats: formats.of(
+                    input,
+                    Some(&series),
+                    sources.get(i).and_then(Option::as_ref),
+                ),
             };
             let result = self.read_volume(&subject, &dir, started)?;
             index.push(serde_json::json!({

@@ -15,7 +15,7 @@ use super::header::FileInfo;
 use crate::{Error, Geometry, Result};
 
 /// Attributes of the patient, the study and the frame of reference that a derived object repeats.
-const COPIED: [Tag; 45] = [
+const COPIED: [Tag; 44] = [
     tags::TIMEZONE_OFFSET_FROM_UTC,
     tags::PATIENT_NAME,
     tags::PATIENT_ID,
@@ -25,7 +25,6 @@ const COPIED: [Tag; 45] = [
     tags::PATIENT_BIRTH_TIME,
     tags::PATIENT_SEX,
     tags::PATIENT_COMMENTS,
-    tags::ETHNIC_GROUP,
     tags::QUALITY_CONTROL_SUBJECT,
     tags::PATIENT_IDENTITY_REMOVED,
     tags::DEIDENTIFICATION_METHOD,
@@ -90,7 +89,13 @@ impl Identity {
 
     /// The patient as far as an identifier says it; without one, by name.
     fn patient(&self) -> Option<String> {
-        let name = || Some(self.text(tags::PATIENT_NAME)?.trim_end_matches('^').to_lowercase());
+        let name = || {
+            Some(
+                self.text(tags::PATIENT_NAME)?
+                    .trim_end_matches('^')
+                    .to_lowercase(),
+            )
+        };
         self.text(tags::PATIENT_ID).or_else(name)
     }
 }
@@ -170,7 +175,10 @@ impl SourceSeries {
             Ok(SourceSlice {
                 sop_class_uid: (file.identity.sop_class_uid.clone())
                     .ok_or_else(|| lacks("SOP class UID"))?,
-                sop_instance_uid: file.sop_uid.clone().ok_or_else(|| lacks("SOP instance UID"))?,
+                sop_instance_uid: file
+                    .sop_uid
+                    .clone()
+                    .ok_or_else(|| lacks("SOP instance UID"))?,
                 frame: (file.n_frames > 1).then_some(record.frame + 1),
                 position_mm: record.position.ok_or_else(|| lacks("slice positions"))?,
             })
@@ -183,8 +191,7 @@ impl SourceSeries {
             path: path.into(),
             attributes: info.identity.attributes.clone(),
             study_uid: text(tags::STUDY_INSTANCE_UID).ok_or_else(|| lacks("study UID"))?,
-            series_uid: (info.acquisition.series_uid.clone())
-                .ok_or_else(|| lacks("series UID"))?,
+            series_uid: (info.acquisition.series_uid.clone()).ok_or_else(|| lacks("series UID"))?,
             series_number: info.acquisition.series_number,
             modality: info.acquisition.modality.clone(),
             description: info.acquisition.description.clone(),

@@ -68,7 +68,11 @@ impl BidsName {
         let mut name = Self::of_bids(path).unwrap_or_else(|| {
             let stem = label(&omnimri_image::stem(path));
             Self {
-                subject: if stem.is_empty() { "input".to_owned() } else { stem },
+                subject: if stem.is_empty() {
+                    "input".to_owned()
+                } else {
+                    stem
+                },
                 session: None,
                 kept: Vec::new(),
                 description: "omnimri".to_owned(),
@@ -118,8 +122,17 @@ mod tests {
             bids("x/sub-01_ses-2_run-1_acq-hi_inv-2_T1w.nii.gz").unwrap(),
             "sub-01/ses-2/anat/sub-01_ses-2_acq-hi_run-1_desc-omnimriT1winv2"
         );
-        assert_eq!(bids("sub-a_FLAIR.nii").unwrap(), "sub-a/anat/sub-a_desc-omnimriFLAIR");
-        for other in ["scan.nii.gz", "sub-_T1w.nii", "sub-1.nii", "sub-1_x_T1w.nii", "sub-1_T1w.png"] {
+        assert_eq!(
+            bids("sub-a_FLAIR.nii").unwrap(),
+            "sub-a/anat/sub-a_desc-omnimriFLAIR"
+        );
+        for other in [
+            "scan.nii.gz",
+            "sub-_T1w.nii",
+            "sub-1.nii",
+            "sub-1_x_T1w.nii",
+            "sub-1_T1w.png",
+        ] {
             assert_eq!(bids(other), None, "{other}");
         }
     }
@@ -130,6 +143,9 @@ mod tests {
         assert_eq!(name.stem(), "sub-brainscan3_desc-omnimri");
         let name = BidsName::of_input(Path::new("study/"), Some("5-0a1b"));
         assert_eq!(name.stem(), "sub-study_acq-50a1b_desc-omnimri");
-        assert_eq!(BidsName::of_input(Path::new("---.nii"), None).subject, "input");
+        assert_eq!(
+            BidsName::of_input(Path::new("---.nii"), None).subject,
+            "input"
+        );
     }
 }

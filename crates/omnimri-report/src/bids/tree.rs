@@ -81,7 +81,9 @@ pub fn bids_inputs(dataset: &Path, participants: &[String]) -> Result<Vec<BidsIn
 /// Folders below `folder` whose names begin with `prefix` and go on, sorted.
 fn folders(folder: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>> {
     let mut out = entries(folder)?;
-    out.retain(|(name, path)| name.len() > prefix.len() && name.starts_with(prefix) && path.is_dir());
+    out.retain(|(name, path)| {
+        name.len() > prefix.len() && name.starts_with(prefix) && path.is_dir()
+    });
     Ok(out)
 }
 
@@ -171,6 +173,9 @@ mod tests {
         assert!(error.to_string().contains("sub-03"), "{error}");
         fs::remove_file(dir.path().join("dataset_description.json")).unwrap();
         let error = bids_inputs(dir.path(), &[]).unwrap_err();
-        assert!(error.to_string().contains("dataset_description.json"), "{error}");
+        assert!(
+            error.to_string().contains("dataset_description.json"),
+            "{error}"
+        );
     }
 }

@@ -98,14 +98,18 @@ pub fn write_bids(
 
 /// Every label of the vocabulary (BIDS Derivatives, Common image-derived labels).
 fn lookup() -> String {
-    let mut out = String::from("index\tname\tcolor\tsnomed_ct\tsnomed_ct_exact\n0\tbackground\t#000000\tn/a\tn/a\n");
+    let mut out = String::from(
+        "index\tname\tcolor\tsnomed_ct\tsnomed_ct_exact\n0\tbackground\t#000000\tn/a\tn/a\n",
+    );
     for label in Label::ALL {
         let [r, g, b] = label.rgb();
-        let (code, exact) = label
-            .code()
-            .map_or(("n/a", "n/a"), |c| (c.value, if c.exact { "true" } else { "false" }));
+        let (code, exact) = label.code().map_or(("n/a", "n/a"), |c| {
+            (c.value, if c.exact { "true" } else { "false" })
+        });
         let (index, name) = (label.value(), label.name());
-        out.push_str(&format!("{index}\t{name}\t#{r:02X}{g:02X}{b:02X}\t{code}\t{exact}\n"));
+        out.push_str(&format!(
+            "{index}\t{name}\t#{r:02X}{g:02X}{b:02X}\t{code}\t{exact}\n"
+        ));
     }
     out
 }

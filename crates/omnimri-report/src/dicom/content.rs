@@ -1,5 +1,6 @@
 //! The content tree of a structured report (PS3.3 C.17.3 SR Document Content) and the modules around it.
 
+use dicom_core::header::HasLength;
 use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
@@ -13,6 +14,7 @@ pub(crate) enum Relation {
     Contains,
     ConceptModifier,
     ObservationContext,
+    AcquisitionContext,
 }
 
 impl Relation {
@@ -21,6 +23,7 @@ impl Relation {
             Self::Contains => "CONTAINS",
             Self::ConceptModifier => "HAS CONCEPT MOD",
             Self::ObservationContext => "HAS OBS CONTEXT",
+            Self::AcquisitionContext => "HAS ACQ CONTEXT",
         }
     }
 }
@@ -123,7 +126,11 @@ impl Item {
                 put_items(o, tags::MEASURED_VALUE_SEQUENCE, vec![item]);
             }
             Value::Image(image) => {
-                put_items(o, tags::REFERENCED_SOP_SEQUENCE, vec![image.as_ref().clone()]);
+                put_items(
+                    o,
+                    tags::REFERENCED_SOP_SEQUENCE,
+                    vec![image.as_ref().clone()],
+                );
             }
         }
         if !self.below.is_empty() {
@@ -226,16 +233,8 @@ pub(crate) fn context(shell: &Shell<'_>, device_uid: &str) -> Vec<Item> {
             "Device Observer Manufacturer",
             super::shell::MAKER,
         ),
-        text(
-            "121015",
-            "Device Observer Model Name",
-            &shell.model_name(),
-        ),
-        text(
-            "121016",
-            "Device Observer Serial Number",
-            &shell.serial(),
-        ),
+        text("121015", "Device Observer Model Name", &shell.model_name()),
+        text("121016", "Device Observer Serial Number", &shell.serial()),
     ]
 }
 

@@ -127,7 +127,10 @@ mod tests {
             let text = decimal(value);
             assert!(text.len() <= 16, "{text}");
             let back: f64 = text.parse().unwrap();
-            assert!((back - value).abs() <= 1e-9 * value.abs().max(1e-3), "{value} {text}");
+            assert!(
+                (back - value).abs() <= 1e-9 * value.abs().max(1e-3),
+                "{value} {text}"
+            );
         }
         assert_eq!(decimal(0.9375), "0.9375");
         assert_eq!(decimal(f64::NAN), "0");

@@ -31,7 +31,11 @@ pub(crate) fn encapsulated(shell: &Shell<'_>, mut pdf: Vec<u8>, ids: &Ids) -> In
         Concept("18748-4", "LN", "Diagnostic imaging report"),
     );
     put_items(o, tags::SOURCE_INSTANCE_SEQUENCE, shell.instances());
-    put(o, tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, "application/pdf");
+    put(
+        o,
+        tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT,
+        "application/pdf",
+    );
     let length = u32::try_from(pdf.len()).unwrap_or(u32::MAX);
     put(o, tags::ENCAPSULATED_DOCUMENT_LENGTH, length);
     if pdf.len() % 2 == 1 {

@@ -110,7 +110,14 @@ impl Uids {
 /// A UUID as text with hyphens.
 pub(crate) fn hyphenated(uuid: u128) -> String {
     let hex = format!("{uuid:032x}");
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }
 
 #[cfg(test)]
@@ -127,7 +134,11 @@ mod tests {
         sorted.sort();
         sorted.dedup();
         assert_eq!(sorted.len(), 50);
-        assert!(first.iter().all(|u| u.starts_with("2.25.") && u.len() <= 64));
+        assert!(
+            first
+                .iter()
+                .all(|u| u.starts_with("2.25.") && u.len() <= 64)
+        );
         let mut own = Uids::random(Some("1.2.826.0.1.3680043.9.1234567.1.2.3.4.5.6.78")).unwrap();
         let uid = own.uid().unwrap();
         assert!(uid.len() <= 64 && !uid.contains(".0"), "{uid}");
@@ -136,7 +147,14 @@ mod tests {
 
     #[test]
     fn bad_roots_are_refused() {
-        for root in ["", "1.", "1..2", "1.02", "a.b", "1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18"] {
+        for root in [
+            "",
+            "1.",
+            "1..2",
+            "1.02",
+            "a.b",
+            "1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18",
+        ] {
             assert!(Uids::random(Some(root)).is_err(), "{root}");
         }
     }

@@ -72,12 +72,34 @@ pub(crate) fn measurement_report(
     Ok(document(shell, KIND, ids, &root, series))
 }
 
-/// TID 1600: the slices that were read.
+/// TID 1600: the slices that were read, with what TID 1602 says of all of them.
 fn library(shell: &Shell<'_>) -> Item {
+    let of_all = |code, meaning, value| {
+        let concept = Concept(code, "DCM", meaning);
+        Item::new(Relation::AcquisitionContext, concept, value)
+    };
+    let pixels = |n: usize| Value::Number(n as f64, Concept("{pixels}", "UCUM", "pixels"));
+    let source = shell.source;
+    let mut common = Vec::new();
+    if source.modality.as_deref() == Some("MR") {
+        let mr = Value::Code(Concept("MR", "DCM", "Magnetic Resonance"));
+        common.push(of_all("121139", "Modality", mr));
+    }
+    common.push(of_all("110910", "Pixel Data Rows", pixels(source.rows)));
+    common.push(of_all(
+        "110911",
+        "Pixel Data Columns",
+        pixels(source.columns),
+    ));
+    if let Some(uid) = &source.frame_of_reference_uid {
+        let uid = Value::Uid(uid.clone());
+        common.push(of_all("112227", "Frame of Reference UID", uid));
+    }
     let group = Item::contained(
         Concept("126200", "DCM", "Image Library Group"),
         Value::Container(None),
     )
+    .with(common)
     .with(shell.instances().into_iter().map(Item::library_image));
     Item::contained(
         Concept("111028", "DCM", "Image Library"),
@@ -107,9 +129,7 @@ fn groups(
         let (_, what) = property(finding.label);
         let head = head(shell, &tracking, what, region);
         let item = head
-            .with(
-                site(finding.label).map(|place| finding_site(place, finding.location)),
-            )
+            .with(site(finding.label).map(|place| finding_site(place, finding.location)))
             .with(numbers(shell, finding));
         out.push(item);
     }
@@ -147,13 +167,16 @@ fn head(
     )
     .with([
         context("112039", "Tracking Identifier", Value::Text(id.clone())),
-        context("112040", "Tracking Unique Identifier", Value::Uid(uid.clone())),
+        context(
+            "112040",
+            "Tracking Unique Identifier",
+            Value::Uid(uid.clone()),
+        ),
         Item::contained(FINDING, Value::Code(finding)),
     ]);
     let group = match region {
         Some((s, segment)) => {
-            let image =
-                segment_reference(s.sop_class, &s.ids.instance_uid, segment.number);
+            let image = segment_reference(s.sop_class, &s.ids.instance_uid, segment.number);
             group.with([
                 Item::contained(
                     Concept("121191", "DCM", "Referenced Segment"),

@@ -37,7 +37,7 @@ use crate::key_image::key_images;
 use crate::pdf::render_pdf;
 use crate::result::ResultDoc;
 use segmentation::segmentation;
-use shell::{Ids, Kind, Shell};
+use shell::{Ids, Shell};
 
 /// A data set with its file meta information.
 pub type DicomFile = FileDicomObject<InMemDicomObject>;

@@ -326,7 +326,11 @@ fn frame_groups(source: &SourceSeries, frame: &Frame<'_>) -> InMemDicomObject {
         Concept("113076", "DCM", "Segmentation"),
     );
     put_items(&mut derivation, tags::SOURCE_IMAGE_SEQUENCE, vec![image]);
-    put_items(&mut group, tags::DERIVATION_IMAGE_SEQUENCE, vec![derivation]);
+    put_items(
+        &mut group,
+        tags::DERIVATION_IMAGE_SEQUENCE,
+        vec![derivation],
+    );
     group
 }
 

@@ -135,7 +135,12 @@ fn cielab(rgb: [u8; 3]) -> [u16; 3] {
         }
     });
     let [x, y, z]: [f64; 3] = std::array::from_fn(|k| {
-        let t = TO_XYZ[k].iter().zip(linear).map(|(m, c)| m * c).sum::<f64>() / WHITE[k];
+        let t = TO_XYZ[k]
+            .iter()
+            .zip(linear)
+            .map(|(m, c)| m * c)
+            .sum::<f64>()
+            / WHITE[k];
         if t > 216.0 / 24389.0 {
             t.cbrt()
         } else {

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, FixedOffset};
 use dicom_core::Tag;
+use dicom_core::header::HasLength;
 use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;

@@ -83,7 +83,10 @@ pub fn fhir_bundle(
     if !results.is_empty() {
         diagnostic["result"] = Value::Array(results);
     }
-    let mut entries = vec![(report, diagnostic), (refs.patient.clone(), patient(source))];
+    let mut entries = vec![
+        (report, diagnostic),
+        (refs.patient.clone(), patient(source)),
+    ];
     if let Some(source) = source {
         entries[0].1["imagingStudy"] = json!([{ "reference": refs.study }]);
         entries.push((refs.study.clone(), imaging_study(source, &refs)));
@@ -168,7 +171,10 @@ fn imaging_study(source: &SourceSeries, refs: &References) -> Value {
         "modality": { "system": DCM, "code": source.modality.as_deref().unwrap_or("MR") },
         "numberOfInstances": source.slices.len(),
     });
-    if let Some(number) = source.series_number.filter(|n| (0..=i64::from(i32::MAX)).contains(n)) {
+    if let Some(number) = source
+        .series_number
+        .filter(|n| (0..=i64::from(i32::MAX)).contains(n))
+    {
         series["number"] = json!(number);
     }
     if let Some(description) = &source.description {

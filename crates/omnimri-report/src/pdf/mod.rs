@@ -88,7 +88,8 @@ pub fn render_pdf(result: &ResultDoc, pictures: &Pictures<'_>) -> Result<Vec<u8>
     list(&mut pages, "Acquisition", facts.into_iter());
     if !removed.is_empty() {
         let n = removed.len();
-        let text = format!("{n} sentences that the language model wrote were taken out after the check.");
+        let text =
+            format!("{n} sentences that the language model wrote were taken out after the check.");
         pages.text(&text, Style::Small);
     }
     let model = &result.model;

@@ -67,7 +67,8 @@ impl Pages {
 
     fn make_room(&mut self, height: f32) {
         if self.y - height < MARGIN {
-            self.done.push(std::mem::take(&mut self.page));
+            self.done
+                .push(std::mem::replace(&mut self.page, Content::new()));
             self.y = PAGE[1] - MARGIN;
         }
     }
@@ -117,7 +118,13 @@ impl Pages {
         for (k, mut content) in self.done.into_iter().enumerate() {
             let k = k as i32;
             let footer = format!("{} Page {} of {n}.", self.footer, k + 1);
-            show(&mut content, PLAIN, 8.0, [MARGIN, MARGIN / 2.0], &windows_1252(&footer));
+            show(
+                &mut content,
+                PLAIN,
+                8.0,
+                [MARGIN, MARGIN / 2.0],
+                &windows_1252(&footer),
+            );
             let mut page = pdf.page(page_id(k));
             page.parent(tree)
                 .media_box(Rect::new(0.0, 0.0, PAGE[0], PAGE[1]))
@@ -209,7 +216,9 @@ fn wrap(text: &[u8], size: f32, room: f32) -> Vec<Vec<u8>> {
             lines.push(word.to_vec());
         }
         while let Some(last) = lines.last_mut().filter(|l| width(l, size) > room) {
-            let fits = (1..last.len()).rev().find(|n| width(&last[..*n], size) <= room);
+            let fits = (1..last.len())
+                .rev()
+                .find(|n| width(&last[..*n], size) <= room);
             let rest = last.split_off(fits.unwrap_or(1).max(1));
             if rest.is_empty() {
                 break;
@@ -226,7 +235,11 @@ mod tests {
 
     #[test]
     fn lines_fit_and_nothing_is_lost() {
-        let text = format!("two words {} and {}", "x".repeat(300), "many more ".repeat(40));
+        let text = format!(
+            "two words {} and {}",
+            "x".repeat(300),
+            "many more ".repeat(40)
+        );
         let lines = wrap(&windows_1252(&text), 10.0, 200.0);
         assert!(lines.iter().all(|l| width(l, 10.0) <= 200.0));
         let all: Vec<u8> = lines.concat().into_iter().filter(|b| *b != b' ').collect();

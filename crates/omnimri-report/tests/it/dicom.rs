@@ -81,7 +81,10 @@ fn mixed_patients_and_studies_have_no_source() {
         source.unwrap_err().to_string()
     };
     let error = alter(tags::PATIENT_ID, VR::LO, "another");
-    assert!(error.contains("one patient") && !error.contains("another"), "{error}");
+    assert!(
+        error.contains("one patient") && !error.contains("another"),
+        "{error}"
+    );
     let error = alter(tags::STUDY_INSTANCE_UID, VR::UI, "1.2.3");
     assert!(error.contains("one study"), "{error}");
     let error = alter(tags::FRAME_OF_REFERENCE_UID, VR::UI, "1.2.3");
@@ -120,7 +123,10 @@ fn bits_of_binary_frames_are_the_labels() {
     assert_eq!(numbers, [Label::Glioma, Label::Meningioma]);
     let frames = items(seg, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     assert_eq!(text(seg, tags::NUMBER_OF_FRAMES), frames.len().to_string());
-    assert_eq!(bytes.len(), (frames.len() * area).div_ceil(8).next_multiple_of(2));
+    assert_eq!(
+        bytes.len(),
+        (frames.len() * area).div_ceil(8).next_multiple_of(2)
+    );
     for (f, group) in frames.iter().enumerate() {
         let image = &items(
             &items(group, tags::DERIVATION_IMAGE_SEQUENCE)[0],
@@ -175,7 +181,11 @@ fn every_object_is_of_the_study_and_says_what_it_is() {
     let (source, _, made) = objects(SegmentationType::Binary);
     let mut instances = Vec::new();
     for (name, o) in &made {
-        assert_eq!(text(o, tags::STUDY_INSTANCE_UID), source.study_uid, "{name}");
+        assert_eq!(
+            text(o, tags::STUDY_INSTANCE_UID),
+            source.study_uid,
+            "{name}"
+        );
         assert_ne!(text(o, tags::SERIES_INSTANCE_UID), source.series_uid);
         assert_eq!(text(o, tags::PATIENT_ID), "made-up-1");
         // Latin-1 in the source, UTF-8 here.
@@ -263,7 +273,9 @@ fn the_measurement_report_has_a_group_for_each_finding_that_tracks_its_segment()
         .map(|o| text(o, tags::TEXT_VALUE))
         .collect();
     assert!(
-        comments.iter().any(|c| c.starts_with("No answer for cardiac: out of scope")),
+        comments
+            .iter()
+            .any(|c| c.starts_with("No answer for cardiac: out of scope")),
         "{comments:?}"
     );
 }
@@ -297,14 +309,23 @@ fn labels_of_another_grid_are_refused() {
     };
     let kind = SegmentationType::Binary;
     let error = dicom_objects(&doc, &pictures, &source.unwrap(), kind, &mut making());
-    assert!(error.unwrap_err().to_string().contains("slices of the DICOM series"));
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("slices of the DICOM series")
+    );
 }
 
 #[test]
 fn the_source_s_time_zone_holds_for_new_times() {
     let (volume, source) = read_series(|_, o| {
         let zone = PrimitiveValue::from("-0500");
-        o.put(DataElement::new(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, zone));
+        o.put(DataElement::new(
+            tags::TIMEZONE_OFFSET_FROM_UTC,
+            VR::SH,
+            zone,
+        ));
     });
     let labels = lesions(&volume);
     let doc = result(&volume, &labels);

@@ -24,14 +24,19 @@ fn the_bundle_is_preliminary_and_its_references_resolve() {
     let observations = of_kind("Observation");
     assert_eq!(observations.len(), 4);
     assert!(observations.iter().all(|o| o["status"] == "preliminary"));
-    assert!(observations[3]["dataAbsentReason"]["text"]
-        .as_str()
-        .unwrap()
-        .starts_with("out of scope"));
+    assert!(
+        observations[3]["dataAbsentReason"]["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("out of scope")
+    );
     let site = &observations[1]["bodySite"]["coding"];
     assert_eq!(site[1]["code"], "7771000");
     assert_eq!(of_kind("Patient")[0]["birthDate"], "1970-01-02");
-    let urls: Vec<&str> = entries.iter().map(|e| e["fullUrl"].as_str().unwrap()).collect();
+    let urls: Vec<&str> = entries
+        .iter()
+        .map(|e| e["fullUrl"].as_str().unwrap())
+        .collect();
     let text = bundle.to_string();
     let mut n = 0;
     for rest in text.split("\"reference\":\"").skip(1) {

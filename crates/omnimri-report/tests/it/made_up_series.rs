@@ -50,7 +50,11 @@ pub fn write_series(folder: &Path, change: impl Fn(usize, &mut InMemDicomObject)
         put(tags::STUDY_INSTANCE_UID, VR::UI, uid(1));
         put(tags::SERIES_INSTANCE_UID, VR::UI, uid(2));
         put(tags::FRAME_OF_REFERENCE_UID, VR::UI, uid(3));
-        put(tags::POSITION_REFERENCE_INDICATOR, VR::LO, PrimitiveValue::Empty);
+        put(
+            tags::POSITION_REFERENCE_INDICATOR,
+            VR::LO,
+            PrimitiveValue::Empty,
+        );
         put(tags::PATIENT_NAME, VR::PN, "M\u{fc}ller^Anna".into());
         put(tags::PATIENT_ID, VR::LO, "made-up-1".into());
         put(tags::PATIENT_BIRTH_DATE, VR::DA, "19700102".into());
@@ -59,7 +63,11 @@ pub fn write_series(folder: &Path, change: impl Fn(usize, &mut InMemDicomObject)
         put(tags::STUDY_TIME, VR::TM, "101112".into());
         put(tags::STUDY_ID, VR::SH, "7".into());
         put(tags::ACCESSION_NUMBER, VR::SH, "A1".into());
-        put(tags::REFERRING_PHYSICIAN_NAME, VR::PN, PrimitiveValue::Empty);
+        put(
+            tags::REFERRING_PHYSICIAN_NAME,
+            VR::PN,
+            PrimitiveValue::Empty,
+        );
         put(tags::MODALITY, VR::CS, "MR".into());
         put(tags::MANUFACTURER, VR::LO, "made up".into());
         put(tags::SERIES_NUMBER, VR::IS, "4".into());
@@ -95,7 +103,11 @@ pub fn write_series(folder: &Path, change: impl Fn(usize, &mut InMemDicomObject)
         put(tags::SLICE_THICKNESS, VR::DS, "5".into());
         put(tags::SPACING_BETWEEN_SLICES, VR::DS, "7.5".into());
         put(tags::SAMPLES_PER_PIXEL, VR::US, 1_u16.into());
-        put(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2".into());
+        put(
+            tags::PHOTOMETRIC_INTERPRETATION,
+            VR::CS,
+            "MONOCHROME2".into(),
+        );
         put(tags::ROWS, VR::US, rows.into());
         put(tags::COLUMNS, VR::US, columns.into());
         put(tags::BITS_ALLOCATED, VR::US, 16_u16.into());
@@ -137,7 +149,8 @@ pub fn lesions(volume: &Volume) -> LabelMap {
                 // Right, anterior and superior of the centre, millimetres.
                 let [r, a, s] = std::array::from_fn(|k| at[k] - centre[k]);
                 let ball = |to: [f64; 3], radius: f64| {
-                    (r - to[0]).powi(2) + (a - to[1]).powi(2) + (s - to[2]).powi(2) < radius * radius
+                    (r - to[0]).powi(2) + (a - to[1]).powi(2) + (s - to[2]).powi(2)
+                        < radius * radius
                 };
                 labels.push(if ball([-38.0, 12.0, 4.0], 17.0) {
                     Label::Glioma.value()

@@ -81,8 +81,8 @@ fn the_options_of_read_ask_and_recon_stay() {
         (
             "read",
             [
-                "out", "memory", "json", "dicom", "uid-root", "bids", "method", "mask", "axes", "noise",
-                "lambda", "model",
+                "out", "memory", "json", "dicom", "uid-root", "bids", "method", "mask", "axes",
+                "noise", "lambda", "model",
             ]
             .as_slice(),
         ),
