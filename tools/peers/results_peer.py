@@ -118,7 +118,7 @@ def compare_segmentation(file, folder, series, images, table, name):
     n = np.count_nonzero(ours != labels)
     table.add(series, name, "highdicom", f"{n} of {labels.size} voxels differ by source image", n == 0)
 
-    volume = seg.get_volume(combine_segments=True, relabel=False)
+    volume = seg.get_volume(combine_segments=True, relabel=False, allow_missing_positions=True)
     found = np.argwhere(volume.array > 0)
     world = LPS_TO_RAS @ volume.affine @ np.c_[found, np.ones(len(found))].T
     at = np.linalg.inv(affine) @ world

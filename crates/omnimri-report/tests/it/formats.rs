@@ -60,8 +60,8 @@ fn derivatives_have_names_of_bids_and_a_table_of_all_labels() {
     let dir = tempfile::tempdir().unwrap();
     write_bids_description(dir.path(), None).unwrap();
     let name = BidsName::of_bids("sub-01_ses-2_T1w.nii.gz".as_ref()).unwrap();
-    let raw = Some("sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz");
-    let paths = write_bids(dir.path(), &name, raw, &doc, &pictures).unwrap();
+    let raw = "sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz";
+    let paths = write_bids(dir.path(), &name, Some(raw), &doc, &pictures).unwrap();
     let stem = dir
         .path()
         .join("sub-01/ses-2/anat/sub-01_ses-2_desc-omnimriT1w_dseg");
@@ -71,7 +71,7 @@ fn derivatives_have_names_of_bids_and_a_table_of_all_labels() {
     assert!(table.contains("9\tglioma\t#D55E00\t393564001\ttrue\n"));
     let sidecar: Value =
         serde_json::from_slice(&std::fs::read(stem.with_extension("json")).unwrap()).unwrap();
-    assert_eq!(sidecar["Sources"][0], format!("bids:raw:{}", raw.unwrap()));
+    assert_eq!(sidecar["Sources"][0], format!("bids:raw:{}", raw));
     let text = std::fs::read_to_string(dir.path().join("dataset_description.json")).unwrap();
     let description: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(description["DatasetType"], "derivative");
