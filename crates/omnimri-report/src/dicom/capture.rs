@@ -5,7 +5,7 @@ use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
-use super::dataset::{Concept, put, put_code, put_items, put_text};
+use super::dataset::{Concept, put, put_code, put_empty, put_items, put_text};
 use super::segmentation::slice_reference;
 use super::shell::{Ids, Kind, Shell};
 use crate::key_image::KeyImage;
@@ -32,6 +32,7 @@ pub(crate) fn capture(shell: &Shell<'_>, image: &KeyImage, ids: &Ids) -> InMemDi
         PrimitiveValue::Strs(letters.iter().map(char::to_string).collect())
     });
     put(o, tags::PATIENT_ORIENTATION, directions);
+    put_empty(o, tags::LATERALITY);
     // By its definition (C.7.6.1): nothing in the picture identifies the patient; the words that are in it stand in the comment.
     put(o, tags::BURNED_IN_ANNOTATION, "NO");
     let what = format!(
