@@ -44,7 +44,7 @@ pub fn render_pdf(result: &ResultDoc, pictures: &Pictures<'_>) -> Result<Vec<u8>
     }
     list(
         &mut pages,
-        "Findings",
+        "Findings table",
         result.findings.iter().map(|f| {
             let side = f.location.map_or("side not said", |s| s.name());
             let (name, share, size) = (f.label.name(), percent(f.probability), finding_size(f));
