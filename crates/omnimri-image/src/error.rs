@@ -194,6 +194,16 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
     },
+    /// Not a DICOM series, or one that nothing can refer to.
+    #[error("{}: expected {expected}, found {found}; DICOM results need it", path.display())]
+    NoDicomSource {
+        /// The file or folder.
+        path: PathBuf,
+        /// What a derived object needs.
+        expected: &'static str,
+        /// What the input is or lacks.
+        found: String,
+    },
     /// Slices of one series that do not form a grid.
     #[error("{}: slices do not form one volume: expected {expected}, found {found}; {hint}", path.display())]
     MixedSeries {

@@ -33,7 +33,10 @@ pub mod volume;
 pub mod volume_ops;
 pub mod write_beside;
 
-pub use dicom::{SeriesFiles, dicom_series, paint_dicom_labels, read_dicom, read_dicom_files};
+pub use dicom::{
+    DicomSeries, SeriesFiles, SourceSeries, SourceSlice, dicom_series, paint_dicom_labels,
+    read_dicom, read_dicom_files, read_dicom_series,
+};
 pub use error::{Error, Result};
 pub use geometry::{Affine, Geometry, Plane, Trust, Zyx};
 pub use grid_file::read_volume;

@@ -53,6 +53,63 @@ pub enum Error {
         /// Values that were given.
         found: usize,
     },
+    /// A file or an image could not be written.
+    #[error(transparent)]
+    Image(#[from] omnimri_image::Error),
+    /// A folder could not be listed.
+    #[error("{}: cannot list the folder: {source}", path.display())]
+    ReadFolder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// A folder is no BIDS dataset, or lacks what was asked for.
+    #[error("{}: expected {expected}, found {found}; see the BIDS standard for names and folders", path.display())]
+    NotBids {
+        /// The dataset.
+        path: PathBuf,
+        /// What is needed.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A data set could not be encoded.
+    #[error("cannot encode a DICOM object: {source}")]
+    EncodeDicom {
+        /// The encoder's error.
+        source: Box<dicom_object::WriteError>,
+    },
+    /// File meta information could not be made.
+    #[error("cannot make a DICOM file's meta information: {source}")]
+    DicomMeta {
+        /// The encoder's error.
+        source: Box<dicom_object::WithMetaError>,
+    },
+    /// A root of UIDs that none can be made under.
+    #[error("UID root: expected {expected}, found {found:?}")]
+    UidRoot {
+        /// What a root is.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// The system has no random numbers for identifiers.
+    #[error("cannot make identifiers: no random numbers from the system: {source}")]
+    Random {
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// More than a format or this program allows.
+    #[error("{what}: expected at most {expected}, found {found}")]
+    TooLarge {
+        /// What is counted.
+        what: &'static str,
+        /// The cap.
+        expected: u64,
+        /// What there is.
+        found: u64,
+    },
     /// A number that `result.json` may not hold.
     #[error("{field}: expected {expected}, found {found}")]
     InvalidNumber {

@@ -69,7 +69,7 @@ pub(crate) fn figures(pictures: &Pictures<'_>) -> Result<Vec<Figure>> {
 }
 
 /// Number of labelled voxels in each slice: findings first, anatomy where there are none.
-fn labelled(pictures: &Pictures<'_>) -> Vec<usize> {
+pub(crate) fn labelled(pictures: &Pictures<'_>) -> Vec<usize> {
     let size = pictures.volume.geometry.size;
     let Some(map) = pictures.labels else {
         return vec![0; size.z];
@@ -89,14 +89,14 @@ fn labelled(pictures: &Pictures<'_>) -> Vec<usize> {
 }
 
 /// The slice with the most labels, the first of equals; the middle one where nothing is labelled.
-fn main_slice(counts: &[usize]) -> usize {
+pub(crate) fn main_slice(counts: &[usize]) -> usize {
     let best = counts.iter().enumerate().rev().max_by_key(|(_, n)| **n);
     best.filter(|(_, n)| **n > 0)
         .map_or(counts.len() / 2, |(z, _)| z)
 }
 
 /// Up to [`MOSAIC`] slices, evenly spread over the labelled range, or over the volume.
-fn mosaic_slices(counts: &[usize]) -> Vec<usize> {
+pub(crate) fn mosaic_slices(counts: &[usize]) -> Vec<usize> {
     let filled: Vec<usize> = (0..counts.len()).filter(|z| counts[*z] > 0).collect();
     let pool: Vec<usize> = if filled.is_empty() {
         // The outermost slices seldom show anything.
@@ -112,7 +112,7 @@ fn mosaic_slices(counts: &[usize]) -> Vec<usize> {
 }
 
 /// Labels within the given slices.
-fn legend(labels: Option<&LabelMap>, slices: &[usize]) -> Vec<Label> {
+pub(crate) fn legend(labels: Option<&LabelMap>, slices: &[usize]) -> Vec<Label> {
     let Some(map) = labels else { return vec![] };
     let area = map.geometry.size.y * map.geometry.size.x;
     let shows = |label: &Label| {
@@ -134,7 +134,7 @@ fn names(labels: &[Label]) -> String {
 }
 
 /// A round length that takes up to a third of the width.
-fn scale_bar(width_mm: f64) -> Option<(f64, f64)> {
+pub(crate) fn scale_bar(width_mm: f64) -> Option<(f64, f64)> {
     let length = [200.0, 100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0]
         .into_iter()
         .find(|mm| *mm <= width_mm / 3.0)?;

@@ -1,4 +1,4 @@
-//! The checked report as Markdown, HTML and JSON.
+//! The checked report as Markdown, HTML, JSON, PDF, DICOM, FHIR and BIDS derivatives.
 //!
 //! In: a [`ResultDoc`] and the [`Pictures`] it speaks of. Out: `result.json`, `report.md` and a self-contained `report.html`.
 //!
@@ -8,12 +8,20 @@
 //! - `figures`: which pictures a report shows
 //! - `sentences`: sections matched with the check of each sentence
 //! - `words`, `markdown`, `html`: the two renderings and the words they share
+//! - `glyphs`, `key_image`, `pdf`: pictures with words in them, and the report on pages
+//! - [`dicom`], [`fhir`], [`bids`]: results that other people's tools open; `docs/dicom.md` says what each holds
 //! - `write`: all files of a result, whole or not at all
 
+pub mod bids;
+pub mod dicom;
 mod error;
+pub mod fhir;
 mod figures;
+mod glyphs;
 pub mod html;
+mod key_image;
 pub mod markdown;
+pub mod pdf;
 pub mod render;
 pub mod result;
 mod sections;

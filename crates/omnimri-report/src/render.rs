@@ -46,7 +46,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    fn new(width: u32, height: u32) -> Self {
+    pub(crate) fn new(width: u32, height: u32) -> Self {
         Self {
             width,
             height,
@@ -237,6 +237,14 @@ pub fn slice_picture(volume: &Volume, labels: Option<&LabelMap>, z: usize) -> Re
 
 /// Slices `slices` as tiles of one picture, three a row.
 pub fn mosaic(volume: &Volume, labels: Option<&LabelMap>, slices: &[usize]) -> Result<Picture> {
+    mosaic_canvas(volume, labels, slices)?.encode()
+}
+
+pub(crate) fn mosaic_canvas(
+    volume: &Volume,
+    labels: Option<&LabelMap>,
+    slices: &[usize],
+) -> Result<Canvas> {
     check_grid(volume, labels)?;
     let shown = window(volume.frame(0));
     let n_z = volume.geometry.size.z;
@@ -245,10 +253,10 @@ pub fn mosaic(volume: &Volume, labels: Option<&LabelMap>, slices: &[usize]) -> R
         .filter(|z| **z < n_z)
         .map(|z| draw_slice(volume, labels, *z, shown, TILE))
         .collect::<Result<_>>()?;
-    tile(&tiles, 3).encode()
+    Ok(tile(&tiles, 3))
 }
 
-fn draw_slice(
+pub(crate) fn draw_slice(
     volume: &Volume,
     labels: Option<&LabelMap>,
     z: usize,

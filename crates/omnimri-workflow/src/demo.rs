@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::formats::Formats;
 use crate::kspace;
 use crate::read::Subject;
 use crate::staged::{Staged, is_result_named};
@@ -112,6 +113,7 @@ pub fn run(engine: &Engine, out: &Path, seed: u64, say: impl Fn(&str)) -> Result
         reconstruction: Some((info, pictures)),
         path: Path::new(INPUT),
         sha256,
+        formats: Formats::default(),
     };
     let result = staged.fill(|fresh| engine.read_volume(&subject, fresh, started))?;
     let lesion_dice = lesion_dice(&staged.fresh, &result, &scan)?;

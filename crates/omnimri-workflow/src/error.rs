@@ -97,7 +97,8 @@ impl Error {
             | Self::Report(
                 omnimri_report::Error::WriteFile { path, .. }
                 | omnimri_report::Error::CreateFolder { path, .. }
-                | omnimri_report::Error::EncodeJson { path, .. },
+                | omnimri_report::Error::EncodeJson { path, .. }
+                | omnimri_report::Error::Image(omnimri_image::Error::Io { path, .. }),
             )
             | Self::Output { path, .. } => path,
             _ => return self,

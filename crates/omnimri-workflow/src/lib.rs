@@ -3,6 +3,7 @@
 //! In: a path. Out: a result folder, or an answer. The command line, the server and the evaluation call this.
 //!
 //! - `engine`: the loaded model; `read`: one input to one folder; `many`: many inputs; `ask`: one question
+//! - `formats`: DICOM, FHIR and BIDS beside the report
 //! - `staged`: folders that are whole or not there
 //! - `scan`: a raw data file to a volume; `kspace`: one slice of it; `scope`: may the model answer at all?
 //! - `cut`: the slices a volume is read in
@@ -14,6 +15,7 @@ mod cut;
 pub mod demo;
 mod engine;
 mod error;
+mod formats;
 mod interpret;
 pub mod kspace;
 mod many;
@@ -26,6 +28,7 @@ mod staged;
 pub use ask::{Checked, Looked, Reply};
 pub use engine::Engine;
 pub use error::{Error, Result};
+pub use formats::{DicomOptions, FormatOptions, Formats};
 pub use interpret::{Interpretation, Wording, tumour_line};
 pub use many::folder_names;
 pub use read::{ReadOptions, ReadOutcome, Subject};

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use omnimri_image::nifti::{write_label_map, write_nifti};
 use omnimri_image::{
-    Input, InputKind, OpenOptions, RawScan, SourceKind, Volume, detect, open, open_raw, sha256,
-    stem, write_png_labels,
+    Input, InputKind, LabelMap, OpenOptions, RawScan, SourceKind, SourceSeries, Volume, detect,
+    open, open_raw, read_dicom_series, sha256, stem, write_png_labels,
 };
 use omnimri_recon::{Method, ReconOptions};
 use omnimri_report::result::{InputInfo, ReconstructionInfo, SCHEMA};
@@ -14,6 +14,7 @@ use omnimri_report::{Pictures, ReconPictures, ResultDoc, write_report};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::formats::{FormatOptions, Formats};
 use crate::interpret::Wording;
 use crate::scan;
 use crate::staged::{STUDY_SCHEMA, Staged, is_result_of};
@@ -27,6 +28,8 @@ pub struct ReadOptions {
     pub method: Method,
     /// Weight, iterations and noise of the reconstruction.
     pub recon: ReconOptions,
+    /// Formats besides the report.
+    pub formats: FormatOptions,
 }
 
 impl Default for ReadOptions {
@@ -35,6 +38,7 @@ impl Default for ReadOptions {
             open: OpenOptions::default(),
             method: Method::Auto,
             recon: ReconOptions::default(),
+            formats: FormatOptions::default(),
         }
     }
 }
@@ -58,12 +62,38 @@ pub struct Subject<'a> {
     pub path: &'a Path,
     /// Hash of the input.
     pub sha256: String,
+    /// What to write besides the report.
+    pub formats: Formats<'a>,
 }
 
 /// An opened input.
 enum Opened {
     Raw(Box<RawScan>),
-    Volumes(Vec<Volume>),
+    /// Images, and where DICOM results were asked for, the series of each.
+    Volumes(Vec<Volume>, Vec<Option<SourceSeries>>),
+}
+
+/// A DICOM input with the series that DICOM results refer to, all of one patient and study.
+fn open_series(input: &Path, options: &OpenOptions) -> Result<Opened> {
+    let (mut volumes, mut sources) = (Vec::new(), Vec::new());
+    let all = read_dicom_series(input, options)?;
+    let several = all.len() > 1;
+    for mut series in all {
+        let source = match series.source {
+            Ok(source) => Some(source),
+            // One odd series, a screenshot for example, does not keep a study from being filed.
+            Err(e @ omnimri_image::Error::NoDicomSource { .. }) if several => {
+                let why = format!("No DICOM results of this series: {e}.");
+                series.volume.warnings.push(why);
+                None
+            }
+            Err(e) => return Err(e.into()),
+        };
+        volumes.push(series.volume);
+        sources.push(source);
+    }
+    SourceSeries::check_one_study(sources.iter().flatten())?;
+    Ok(Opened::Volumes(volumes, sources))
 }
 
 impl Engine {
@@ -81,10 +111,14 @@ impl Engine {
     ) -> Result<ReadOutcome> {
         let started = Instant::now();
         let name = name.map_or_else(|| stem(input), str::to_owned);
-        let opened = match detect(input)? {
+        let kind = detect(input)?;
+        let formats = &options.formats;
+        formats.check(input, kind)?;
+        let opened = match kind {
             InputKind::KSpace => Opened::Raw(Box::new(open_raw(input, &options.open)?)),
+            InputKind::Dicom if formats.dicom.is_some() => open_series(input, &options.open)?,
             _ => match open(input, &options.open)? {
-                Input::Volumes(volumes) => Opened::Volumes(volumes),
+                Input::Volumes(volumes) => Opened::Volumes(volumes, Vec::new()),
                 Input::KSpace(_) => Opened::Raw(Box::new(open_raw(input, &options.open)?)),
             },
         };
@@ -95,16 +129,19 @@ impl Engine {
                 let doc = self.read_scan(&scan, input, hash.clone(), fresh, options, started)?;
                 Ok(vec![doc])
             }
-            Opened::Volumes(volumes) if volumes.len() == 1 => {
+            Opened::Volumes(volumes, sources) if volumes.len() == 1 => {
                 let subject = Subject {
                     volume: &volumes[0],
                     reconstruction: None,
                     path: input,
                     sha256: hash.clone(),
+                    formats: formats.of(input, None, sources.first().and_then(Option::as_ref)),
                 };
                 Ok(vec![self.read_volume(&subject, fresh, started)?])
             }
-            Opened::Volumes(volumes) => self.read_study(&volumes, input, &hash, fresh),
+            Opened::Volumes(volumes, sources) => {
+                self.read_study(&volumes, &sources, input, &hash, fresh, formats)
+            }
         })?;
         Ok(ReadOutcome {
             folder: folder.finish(|earlier| is_result_of(earlier, &hash))?,
@@ -134,6 +171,7 @@ impl Engine {
             reconstruction: Some((info, pictures)),
             path: input,
             sha256: hash,
+            formats: options.formats.of(input, None, None),
         };
         self.read_volume(&subject, folder, started)
     }
@@ -142,9 +180,11 @@ impl Engine {
     fn read_study(
         &self,
         volumes: &[Volume],
+        sources: &[Option<SourceSeries>],
         input: &Path,
         hash: &str,
         folder: &Path,
+        formats: &FormatOptions,
     ) -> Result<Vec<ResultDoc>> {
         let mut results = Vec::new();
         let mut index = Vec::new();
@@ -167,6 +207,11 @@ impl Engine {
                 reconstruction: None,
                 path: input,
                 sha256: hash.to_owned(),
+                formats: formats.of(
+                    input,
+                    Some(&series),
+                    sources.get(i).and_then(Option::as_ref),
+                ),
             };
             let result = self.read_volume(&subject, &dir, started)?;
             index.push(serde_json::json!({
@@ -200,9 +245,9 @@ impl Engine {
         started: Instant,
     ) -> Result<ResultDoc> {
         let volume = subject.volume;
-        let said = self.interpret_volume(volume, subject.path, Wording::Decoded)?;
-        let file = segmentation_file(volume);
-        if let Some(map) = &said.labels {
+        let (result, labels) = self.result_of(subject, started)?;
+        if let Some(map) = &labels {
+            let file = segmentation_file(volume);
             let path = folder.join(file);
             if file.ends_with(".png") {
                 let size = volume.geometry.size;
@@ -211,6 +256,26 @@ impl Engine {
                 write_label_map(&path, map)?;
             }
         }
+        let pictures = Pictures {
+            volume,
+            labels: labels.as_ref(),
+            reconstruction: subject.reconstruction.as_ref().map(|(_, p)| p),
+        };
+        // `result.json` comes last: where it is, everything is.
+        subject.formats.write(folder, &result, &pictures)?;
+        write_report(folder, &result, &pictures)?;
+        Ok(result)
+    }
+
+    /// The result of an image and its label map; nothing is written.
+    pub(crate) fn result_of(
+        &self,
+        subject: &Subject<'_>,
+        started: Instant,
+    ) -> Result<(ResultDoc, Option<LabelMap>)> {
+        let volume = subject.volume;
+        let said = self.interpret_volume(volume, subject.path, Wording::Decoded)?;
+        let file = segmentation_file(volume);
         let mut warnings = volume.warnings.clone();
         warnings.extend(said.warnings);
         if volume.n_frames > 1 {
@@ -252,13 +317,7 @@ impl Engine {
             warnings,
             seconds: started.elapsed().as_secs_f64(),
         };
-        let pictures = Pictures {
-            volume,
-            labels: said.labels.as_ref(),
-            reconstruction: subject.reconstruction.as_ref().map(|(_, p)| p),
-        };
-        write_report(folder, &result, &pictures)?;
-        Ok(result)
+        Ok((result, said.labels))
     }
 }
 

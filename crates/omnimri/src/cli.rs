@@ -30,6 +30,8 @@ pub enum Command {
     Demo(Demo),
     /// The whole workflow on k-space, DICOM, NIfTI or image files
     Read(Read),
+    /// A BIDS dataset to BIDS derivatives, with the command line of a BIDS App
+    Bids(Bids),
     /// One question about an input, the answer on stdout
     Ask(Ask),
     /// K-space to image
@@ -125,7 +127,7 @@ pub struct Demo {
 /// `read`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  omnimri read scan.nii.gz --out results\n  omnimri read study/ slices/*.png --out results --memory 4G\n  omnimri read kspace.npy --axes coil,x,y --method sense --out results"
+    after_help = "Examples:\n  omnimri read scan.nii.gz --out results\n  omnimri read study/ slices/*.png --out results --memory 4G\n  omnimri read kspace.npy --axes coil,x,y --method sense --out results\n  omnimri read study/ --out results --dicom --bids"
 )]
 pub struct Read {
     /// Files or folders: NIfTI, DICOM, PNG, JPEG, k-space (ISMRMRD, fastMRI, TWIX, cfl, npy)
@@ -140,12 +142,60 @@ pub struct Read {
     /// Results as JSON on stdout too
     #[arg(long)]
     pub json: bool,
+    /// DICOM too, for DICOM inputs: segmentation (binary unless told =labelmap), reports, key images; and FHIR
+    #[arg(long, value_enum, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "binary")]
+    pub dicom: Option<Segmentation>,
+    /// Root of new DICOM UIDs (default: 2.25, with a UUID)
+    #[arg(long, value_name = "UID", requires = "dicom")]
+    pub uid_root: Option<String>,
+    /// BIDS derivatives too, in bids/ of each result
+    #[arg(long)]
+    pub bids: bool,
     /// K-space.
     #[command(flatten)]
     pub kspace: KSpaceArgs,
     /// The model.
     #[command(flatten)]
     pub model: ModelArg,
+}
+
+/// How a DICOM segmentation stores its voxels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Segmentation {
+    /// A bit a voxel, a frame for each segment of a slice
+    Binary,
+    /// A byte a voxel, a frame a slice (of the standard since 2024)
+    Labelmap,
+}
+
+/// `bids`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  omnimri bids data/ds001 derivatives participant\n  omnimri bids data/ds001 derivatives participant --participant-label 01 02"
+)]
+pub struct Bids {
+    /// The BIDS dataset; its anatomical images are read
+    #[arg(value_name = "BIDS_DIR")]
+    pub dataset: PathBuf,
+    /// Where the derivatives go
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+    /// Each participant by itself
+    #[arg(value_enum, value_name = "LEVEL")]
+    pub level: BidsLevel,
+    /// Only these participants, with or without sub-
+    #[arg(long, alias = "participant_label", value_name = "LABEL", num_args = 1..)]
+    pub participant_label: Vec<String>,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
+}
+
+/// Levels of analysis of a BIDS App.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BidsLevel {
+    /// Each participant by itself
+    Participant,
 }
 
 /// A file whose name says which kind of image to write.

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(args) => command::demo::run(&args),
         Command::Read(args) => command::read::run(&args),
+        Command::Bids(args) => command::bids::run(&args),
         Command::Ask(args) => command::ask::run(&args),
         Command::Recon(args) => command::recon::run(&args),
         Command::Corpus(args) => command::corpus::run(&args),

@@ -70,8 +70,11 @@ pub(super) fn write_image(
     make_parent(path)?;
     match adapter.kind {
         AdapterKind::DicomTree => dicom::write_series(adapter, path, name, size),
-        AdapterKind::Fastmri => write(path, &fastmri(adapter, &voxels, size)),
-        AdapterKind::Ismrmrd => write(path, &mrd(&voxels, size)),
+        AdapterKind::Fastmri => write(
+            path,
+            &fastmri(adapter, &voxels, &spectrum(name, size), size),
+        ),
+        AdapterKind::Ismrmrd => write(path, &mrd(&spectrum(name, size), size)),
         AdapterKind::Array if !is_volume(name) && !name.ends_with(".png") => {
             write_arrays(adapter, series, path, &voxels, size)
         }
@@ -163,11 +166,34 @@ fn geometry() -> Geometry {
     }
 }
 
-/// Fully sampled k-space whose samples are one point source a voxel: what matters is that it is all there.
-fn fastmri(adapter: &Adapter, voxels: &[f32], size: Zyx<usize>) -> Vec<u8> {
+/// Samples of k-space, none of them zero, whose image is a smooth texture that differs from name to name.
+fn spectrum(name: &str, size: Zyx<usize>) -> Vec<f32> {
+    let mut state = Sha256::digest(name)
+        .iter()
+        .fold(1u64, |s, b| s.wrapping_mul(257).wrapping_add(u64::from(*b)));
+    (0..size.count())
+        .map(|n| {
+            // Knuth's linear congruential generator; its upper bits are random enough for a picture.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let random = (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5;
+            let from_centre = |k: usize, n: usize| (k as f32 - (n / 2) as f32) / n as f32;
+            let (y, x) = (
+                from_centre(n / size.x % size.y, size.y),
+                from_centre(n % size.x, size.x),
+            );
+            let fall = 1.0 / (1.0 + 60.0 * (y * y + x * x));
+            400.0 * fall * if random == 0.0 { 0.1 } else { random }
+        })
+        .collect()
+}
+
+/// Fully sampled k-space of two coils, and the reconstruction `voxels` where the entry names one.
+fn fastmri(adapter: &Adapter, voxels: &[f32], samples: &[f32], size: Zyx<usize>) -> Vec<u8> {
     let mut file = Hdf5Writer::new();
     let area = size.y * size.x;
-    let samples = voxels.chunks(area).flat_map(|slice| {
+    let samples = samples.chunks(area).flat_map(|slice| {
         // Two coils, the second at half the sensitivity.
         (0..COILS).flat_map(move |c| {
             let share = 1.0 / (c + 1) as f32;
@@ -204,8 +230,8 @@ fn fastmri(adapter: &Adapter, voxels: &[f32], size: Zyx<usize>) -> Vec<u8> {
 }
 
 /// One 2D slice as ISMRMRD acquisitions.
-fn mrd(voxels: &[f32], size: Zyx<usize>) -> Vec<u8> {
-    let lines: Vec<MrdAcquisition> = voxels
+fn mrd(samples: &[f32], size: Zyx<usize>) -> Vec<u8> {
+    let lines: Vec<MrdAcquisition> = samples
         .chunks(size.x)
         .take(size.y)
         .enumerate()

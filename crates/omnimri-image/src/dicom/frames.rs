@@ -99,6 +99,8 @@ pub(super) struct FrameRecord {
     pub position: Option<[f64; 3]>,
     /// Unit direction of increasing column index and of increasing row index, LPS.
     pub orientation: Option<[[f64; 3]; 2]>,
+    /// The same as written in the file, where it is usable.
+    pub cosines: Option<[f64; 6]>,
     /// Distance between rows and between columns, millimetres.
     pub pixel_spacing: Option<[f64; 2]>,
     pub thickness_mm: Option<f64>,
@@ -214,6 +216,7 @@ fn record(groups: Groups<'_>, frame: u32) -> FrameRecord {
         position: vector(tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)
             .filter(|p: &[f64; 3]| p.iter().all(|v| v.abs() < FARTHEST_MM)),
         orientation: orientation.and_then(unit_axes),
+        cosines: orientation.filter(|o| unit_axes(*o).is_some()),
         pixel_spacing: pixel_spacing.filter(|s| s.iter().all(|v| SIZES_MM.contains(v))),
         thickness_mm: measure(tags::SLICE_THICKNESS).filter(|v| SIZES_MM.contains(v)),
         between_slices_mm: measure(tags::SPACING_BETWEEN_SLICES)

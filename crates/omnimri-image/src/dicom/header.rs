@@ -13,6 +13,7 @@ use super::attributes::Attributes;
 use super::codec::Codec;
 use super::frames::{FrameRecord, frame_records};
 use super::layout::{Layout, PixelBytes, PixelElement, SampleKind};
+use super::source::Identity;
 use crate::guard::{causes, guarded};
 use crate::{Acquisition, Error, OpenOptions, Result};
 
@@ -66,6 +67,8 @@ pub(super) struct FileInfo {
     pub image_type: String,
     /// Parameters of the first frame.
     pub acquisition: Acquisition,
+    /// What objects derived from it repeat.
+    pub identity: Identity,
 }
 
 /// Largest inflated data set for a voxel limit: four bytes a voxel and a generous header.
@@ -137,6 +140,7 @@ pub(super) fn read_header(
         sop_uid: header.text(tags::SOP_INSTANCE_UID),
         image_type: image_type(header),
         acquisition: acquisition(header),
+        identity: Identity::of(header),
     };
     info.check_length()?;
     Ok((info, records))

@@ -19,12 +19,16 @@ mod rle;
 mod scan;
 mod segmentation;
 mod series;
+mod source;
 mod stacks;
 mod structures;
 mod syntax;
 mod walker;
 
 pub use labels::paint_dicom_labels;
-pub use series::{SeriesFiles, dicom_series, read_dicom, read_dicom_files};
+pub use series::{
+    DicomSeries, SeriesFiles, dicom_series, read_dicom, read_dicom_files, read_dicom_series,
+};
+pub use source::{SourceSeries, SourceSlice};
 
 pub(crate) use layout::looks_like_dicom;

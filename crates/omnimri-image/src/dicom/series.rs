@@ -9,13 +9,32 @@ use super::grid::Grid;
 use super::header::{FileInfo, max_inflated};
 use super::pixels::read_frame;
 use super::scan::{LeftOut, Scan};
+use super::source::SourceSeries;
 use super::stacks::{Stack, stacks};
 use crate::nifti::{Decoded, make_finite};
 use crate::open::files_below;
 use crate::volume_ops::plane_of;
 use crate::{Acquisition, Error, OpenOptions, Result, SourceKind, Volume, memory};
 
-/// Every image series below `path` (a file, a folder or a tree), one [`Volume`] each.
+/// An image series and what refers to it.
+#[derive(Debug)]
+pub struct DicomSeries {
+    /// The image.
+    pub volume: Volume,
+    /// What derived objects need of it; an error where the files do not say enough or do not belong together.
+    pub source: Result<SourceSeries>,
+}
+
+/// Every image series below `path` (a file, a folder or a tree), one [`Volume`] each: [`read_dicom_series`] without the sources.
+///
+/// # Shapes
+/// - output: `[frame][z][y][x]` each
+pub fn read_dicom(path: &Path, options: &OpenOptions) -> Result<Vec<Volume>> {
+    let series = read_dicom_series(path, options)?;
+    Ok(series.into_iter().map(|s| s.volume).collect())
+}
+
+/// Every image series below `path` (a file, a folder or a tree) with what derived objects need of it.
 ///
 /// Series are told apart by their UID and ordered by number; slices are ordered by their position
 /// along the normal, and images that share a position become frames of the fourth axis. A series
@@ -24,12 +43,12 @@ use crate::{Acquisition, Error, OpenOptions, Result, SourceKind, Volume, memory}
 /// cannot be read are left out and named in `warnings`; if none can be, that is an error.
 ///
 /// # Shapes
-/// - output: `[frame][z][y][x]` each
-pub fn read_dicom(path: &Path, options: &OpenOptions) -> Result<Vec<Volume>> {
+/// - volumes: `[frame][z][y][x]` each
+pub fn read_dicom_series(path: &Path, options: &OpenOptions) -> Result<Vec<DicomSeries>> {
     let mut scan = Scan::of(path, options)?;
     let mut made = Vec::new();
     for stack in stacks(path, &scan.files, &scan.records)? {
-        let (volume, unreadable) = read_stack(&scan.files, stack, options);
+        let (volume, unreadable) = read_stack(path, &scan.files, stack, options);
         scan.left_out.extend(unreadable);
         made.extend(volume);
     }
@@ -37,12 +56,13 @@ pub fn read_dicom(path: &Path, options: &OpenOptions) -> Result<Vec<Volume>> {
         return Err(scan.no_images(path));
     }
     let with_warnings = |Made {
-                             mut volume, files, ..
+                             mut series, files, ..
                          }: Made| {
         let parents = files.iter().filter_map(|&f| scan.files[f].path.parent());
         let folders = parents.collect();
-        volume.warnings.extend(scan.warnings_beside(&folders));
-        volume
+        let warnings = scan.warnings_beside(&folders);
+        series.volume.warnings.extend(warnings);
+        series
     };
     Ok(made.into_iter().map(with_warnings).collect())
 }
@@ -107,11 +127,11 @@ pub fn read_dicom_files(
     scan.check_size(path, options)?;
     let mut best: Option<Made> = None;
     for stack in stacks(path, &scan.files, &scan.records)? {
-        let (made, unreadable) = read_stack(&scan.files, stack, options);
+        let (made, unreadable) = read_stack(path, &scan.files, stack, options);
         scan.left_out.extend(unreadable);
         let larger = |made: &Made| {
             best.as_ref()
-                .is_none_or(|b| made.volume.voxels.len() > b.volume.voxels.len())
+                .is_none_or(|b| made.series.volume.voxels.len() > b.series.volume.voxels.len())
         };
         if let Some(made) = made.filter(larger) {
             best = Some(made);
@@ -120,7 +140,7 @@ pub fn read_dicom_files(
     match best {
         Some(made) => {
             let paths = made.slices.iter().map(|&f| scan.files[f].path.clone());
-            Ok((made.volume, paths.collect()))
+            Ok((made.series.volume, paths.collect()))
         }
         None => Err(scan.no_images(path)),
     }
@@ -128,7 +148,7 @@ pub fn read_dicom_files(
 
 /// A volume and the files that it came from.
 struct Made {
-    volume: Volume,
+    series: DicomSeries,
     files: BTreeSet<usize>,
     /// File of every slice of the first frame, in `z` order.
     slices: Vec<usize>,
@@ -137,6 +157,7 @@ struct Made {
 /// The volume of a stack, if any of its files can be decoded, and those whose pixels cannot be
 /// read.
 fn read_stack(
+    input: &Path,
     files: &[FileInfo],
     mut stack: Stack,
     options: &OpenOptions,
@@ -156,9 +177,10 @@ fn read_stack(
                 let slices = grid.frames.first();
                 let slices = slices.map(|frame| frame.iter().map(|r| r.file).collect());
                 let path = &files[first.file].path;
+                let source = SourceSeries::of(input, files, &grid.frames[0], &grid.geometry);
                 let made = match volume(path, files, grid, voxels, stack.warning) {
                     Ok(volume) => Some(Made {
-                        volume,
+                        series: DicomSeries { volume, source },
                         files: used,
                         slices: slices.unwrap_or_default(),
                     }),

@@ -1,6 +1,7 @@
 //! One file a command: arguments to a call of a library, results to text.
 
 pub mod ask;
+pub mod bids;
 pub mod corpus;
 pub mod demo;
 pub mod eval;
@@ -66,6 +67,7 @@ pub fn read_options(k: &KSpaceArgs) -> anyhow::Result<ReadOptions> {
         open,
         method: k.method,
         recon,
+        ..ReadOptions::default()
     })
 }
 

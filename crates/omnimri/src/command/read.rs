@@ -2,16 +2,18 @@
 
 use std::process::ExitCode;
 
+use omnimri_report::dicom::{SegmentationType, Uids};
 use omnimri_report::result::TaskState;
-use omnimri_workflow::{Error, ReadOutcome, Staged};
+use omnimri_workflow::{DicomOptions, Error, FormatOptions, ReadOutcome, Staged};
 
-use crate::cli::Read;
+use crate::cli::{Read, Segmentation};
 use crate::output;
 
 /// Reads every input; 1 if some failed.
 pub fn run(args: &Read) -> anyhow::Result<ExitCode> {
     let mut options = super::read_options(&args.kspace)?;
     options.open.max_voxels = options.open.max_voxels.min(voxels_within(args.memory));
+    options.formats = formats(args)?;
     // Refused before any work: a folder that cannot be written.
     drop(Staged::new(&args.out, "omnimri-probe")?);
     let engine = super::engine(&args.model)?;
@@ -56,6 +58,22 @@ pub fn run(args: &Read) -> anyhow::Result<ExitCode> {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
+    })
+}
+
+/// What to write besides the report; a bad root of UIDs is refused before any work.
+fn formats(args: &Read) -> anyhow::Result<FormatOptions> {
+    Uids::random(args.uid_root.as_deref())?;
+    let dicom = args.dicom.map(|kind| DicomOptions {
+        segmentation: match kind {
+            Segmentation::Binary => SegmentationType::Binary,
+            Segmentation::Labelmap => SegmentationType::LabelMap,
+        },
+        uid_root: args.uid_root.clone(),
+    });
+    Ok(FormatOptions {
+        dicom,
+        bids: args.bids,
     })
 }
 

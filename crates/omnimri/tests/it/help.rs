@@ -3,9 +3,10 @@
 use crate::support::omnimri;
 
 /// Every command, with its subcommands.
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &["demo"],
     &["read"],
+    &["bids"],
     &["ask"],
     &["recon"],
     &["corpus"],
@@ -54,7 +55,7 @@ fn the_commands_stay() {
         .map_while(|l| l.strip_prefix("  "))
         .filter_map(|l| l.split_whitespace().next())
         .collect();
-    insta::assert_snapshot!(names.join(" "), @"demo read ask recon corpus train eval serve info completions help");
+    insta::assert_snapshot!(names.join(" "), @"demo read bids ask recon corpus train eval serve info completions help");
 }
 
 #[test]
@@ -82,7 +83,8 @@ fn the_options_of_read_ask_and_recon_stay() {
         (
             "read",
             [
-                "out", "memory", "json", "method", "mask", "axes", "noise", "lambda", "model",
+                "out", "memory", "json", "dicom", "uid-root", "bids", "method", "mask", "axes",
+                "noise", "lambda", "model",
             ]
             .as_slice(),
         ),
