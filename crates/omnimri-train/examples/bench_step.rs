@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let loss = dense(&model, &batch, &device).ok_or("no loss")?;
         let grads = GradientsParams::from_grads(loss.total.backward(), &model);
-        model = optimizer.step(1e-4.into(), model, grads);
+        model = optimizer.step(1e-4_f64, model, grads);
         seconds.push(start.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);

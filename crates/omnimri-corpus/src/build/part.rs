@@ -14,7 +14,9 @@ use crate::adapter::{Item, read_item};
 use crate::describe::{TextFiller, describe_with};
 use crate::error::{Error, Result};
 use crate::example::{DatasetId, Split};
+use crate::harmonise::Quality;
 use crate::harmonise::near::Signatures;
+use crate::instruct::instructions;
 use crate::shard::manifest::{LeftOut, Part, Why};
 use crate::shard::ordered::{self, ordered};
 use crate::shard::record::{Packed, Record};
@@ -146,6 +148,8 @@ impl Items<'_> {
         let description = describe_with(&example, self.filler, variant)
             .map_err(|e| Outcome::Failed(Box::new(e)))?;
         let record = Record {
+            instructions: instructions(&example, variant),
+            quality: Quality::of(&example.image),
             example,
             description,
             licence: self.licence.to_owned(),

@@ -167,7 +167,9 @@ mod tests {
     use crate::example::{
         Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split, TextKind, Writer,
     };
+    use crate::harmonise::Quality;
     use crate::harmonise::near::Signatures;
+    use crate::instruct::instructions;
     use crate::stack::Stack;
     use omnimri_findings::{Label, Region, Sequence};
     use omnimri_image::Acquisition;
@@ -232,6 +234,8 @@ mod tests {
         };
         Record {
             description: describe(&example, k as u64).unwrap(),
+            instructions: instructions(&example, 3),
+            quality: Quality::of(&example.image),
             example,
             licence: "CC0".into(),
         }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use crate::describe::{Description, Sentence};
 use crate::example::{Classes, DatasetId, Example, LabelBox, QuestionAnswer, SourceText, Split};
+use crate::harmonise::Quality;
+use crate::instruct::Instruction;
 use crate::stack::Stack;
 
 /// Source intensities of the stored 0 and 255.
@@ -36,6 +38,8 @@ pub(crate) struct Meta {
     texts: Vec<SourceText>,
     questions: Vec<QuestionAnswer>,
     description: Vec<Sentence>,
+    instructions: Vec<Instruction>,
+    quality: Quality,
 }
 
 impl From<&Record> for Meta {
@@ -60,6 +64,8 @@ impl From<&Record> for Meta {
             texts: e.texts.clone(),
             questions: e.questions.clone(),
             description: record.description.sentences.clone(),
+            instructions: record.instructions.clone(),
+            quality: record.quality.clone(),
         }
     }
 }
@@ -92,6 +98,8 @@ impl Meta {
             description: Description {
                 sentences: self.description,
             },
+            instructions: self.instructions,
+            quality: self.quality,
             licence: self.licence,
         }
     }

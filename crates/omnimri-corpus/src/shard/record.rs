@@ -5,7 +5,9 @@ use omnimri_image::Zyx;
 use super::png::{self, Content};
 use crate::describe::Description;
 use crate::example::Example;
+use crate::harmonise::Quality;
 use crate::harmonise::near::Signatures;
+use crate::instruct::Instruction;
 
 /// An example with what was made of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +16,10 @@ pub struct Record {
     pub example: Example,
     /// The five-level description.
     pub description: Description,
+    /// What may be asked of it, with the right answers.
+    pub instructions: Vec<Instruction>,
+    /// Measures of the image's quality.
+    pub quality: Quality,
     /// Name of the licence of its dataset.
     pub licence: String,
 }

@@ -99,6 +99,20 @@ fn sentence() -> DataType {
     let mut fields = texts(&["level", "origin"]);
     fields.push(as_json(column("facts", DataType::Utf8)));
     fields.extend(texts(&["text"]));
+    fields.push(as_json(column("written_by", DataType::Utf8)));
+    structure(fields)
+}
+
+/// A question to the image, or a conversation, with the right answers.
+fn instruction() -> DataType {
+    let mut fields = texts(&["example", "dataset", "split", "task"]);
+    let turn = structure(texts(&["question", "answer"]));
+    fields.push(column("turns", list(turn)));
+    fields.push(as_json(column("facts", DataType::Utf8)));
+    fields.extend(texts(&["origin"]));
+    fields.push(column("unanswerable", DataType::Boolean));
+    fields.push(as_json(column("boxes", DataType::Utf8)));
+    fields.push(column("masks", list(DataType::Utf8)));
     structure(fields)
 }
 
@@ -133,6 +147,8 @@ fn make() -> Schema {
         ),
         column("questions", list(question())),
         column("description", list(sentence())),
+        column("instructions", list(instruction())),
+        as_json(column("quality", DataType::Utf8)),
         column(SIGNATURE, DataType::Binary),
     ]);
     let features: Map<String, Value> = fields

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::prelude::*;
+use omnimri_corpus::catalogue::Use;
+use omnimri_corpus::miniature::write_miniature;
+use omnimri_corpus::{BuildOptions, build};
 use omnimri_model::Checkpoint;
-use omnimri_train::config::{Ingredient, Kind, OptimizerConfig, Part, TokenizerSource};
+use omnimri_train::config::{
+    Ingredient, Kind, OptimizerConfig, Part, ShardSource, TokenizerSource,
+};
 use omnimri_train::{TrainConfig, train, train_until};
 
 fn ingredient(kind: Kind, weight: f64) -> Ingredient {
@@ -114,6 +119,61 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         })
         .collect();
     assert!(steps.iter().copied().eq(1..=STEPS), "{steps:?}");
+}
+
+/// Two datasets in miniature as shards below `dir`.
+fn shards(dir: &Path) -> String {
+    let data = dir.join("data");
+    let names = ["brain_tumor_t1ce", "spine_lumbar"];
+    for name in names {
+        let entry = omnimri_corpus::find(name).unwrap();
+        write_miniature(entry, &data.join(entry.folder())).unwrap();
+    }
+    let out = dir.join("shards").to_string_lossy().into_owned();
+    let options = BuildOptions {
+        names: names.map(str::to_owned).to_vec(),
+        ..BuildOptions::new(&data, &out, Use::Unclear)
+    };
+    build(&options).unwrap();
+    out
+}
+
+#[test]
+fn shards_are_trained_on_block_by_block_and_a_resumed_run_is_the_same() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let root = shards(dir.path());
+    let of = |name: &str| {
+        let mut c = config(&dir.path().join(name), 5);
+        c.data = std::path::PathBuf::new();
+        c.shards = Some(ShardSource {
+            root: root.clone(),
+            block_mb: 50,
+            steps_per_block: 2,
+        });
+        c.mixture = vec![ingredient(Kind::Dense, 1.0)];
+        c
+    };
+    let (whole, parts) = (of("a"), of("b"));
+    train(&whole, false).unwrap();
+    // Stopped in the middle of a block.
+    train_until(&parts, false, 3).unwrap();
+    train(&parts, true).unwrap();
+    let (a, b) = (exported(&whole.out), exported(&parts.out));
+    assert_eq!(differing(&a, &b), Vec::<&String>::new());
+    let log = std::fs::read_to_string(whole.out.join("log.jsonl")).unwrap();
+    assert!(log.lines().all(|l| l.contains("dense//mask")), "{log}");
+    // The terms of what went into the shards reach the checkpoint.
+    let trained = Checkpoint::read(&whole.out.join("export"), &Device::flex())
+        .unwrap()
+        .config;
+    let names: Vec<_> = trained.licences.keys().map(String::as_str).collect();
+    assert_eq!(names, ["brain_tumor_t1ce", "spine_lumbar"]);
+    // One of the two, not both.
+    let mut both = of("c");
+    both.data = dir.path().to_owned();
+    let error = train(&both, false).unwrap_err().to_string();
+    assert!(error.contains("one of the two"), "{error}");
 }
 
 #[test]
