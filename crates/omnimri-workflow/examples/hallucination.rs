@@ -179,7 +179,7 @@ impl Scene {
                 Complex32::default()
             };
         }
-        let mut k = KSpace {
+        let k = KSpace {
             samples,
             n_coils: N_COILS,
             n_y: N,
@@ -195,16 +195,13 @@ impl Scene {
             method: Method::L1Wavelet,
             options,
         };
-        let (setup, whitening) = solver.setup(&k)?;
-        let white = whitening.as_ref();
-        let conventional = of_solution(&k, &setup, &setup.initial, white, "l1-wavelet").image;
-        if let Some(w) = white {
-            w.apply(&mut k.samples);
-        }
-        let learned = engine.predictor().reconstruct(&setup, &k.samples)?;
+        let (setup, basis) = solver.setup(&k)?;
+        let conventional = of_solution(&k, &setup, &setup.initial, &basis, "l1-wavelet").image;
+        let measured = basis.solved(k.samples.clone());
+        let learned = engine.predictor().reconstruct(&setup, &measured)?;
         Ok([
             conventional,
-            of_solution(&k, &setup, &learned, white, "omnimri").image,
+            of_solution(&k, &setup, &learned, &basis, "omnimri").image,
         ])
     }
 
