@@ -135,6 +135,7 @@ fn values(case: &Case) -> Values {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the result")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut text = String::new();
     stdin().read_to_string(&mut text)?;

@@ -13,6 +13,7 @@ use omnimri_train::objective::dense;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+#[expect(clippy::print_stdout, reason = "the result")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = |k: usize, default: usize| {
         let text = std::env::args().nth(k);

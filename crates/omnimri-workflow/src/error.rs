@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// The report could not be written.
     #[error(transparent)]
-    Report(#[from] omnimri_report::Error),
+    Report(Box<omnimri_report::Error>),
     /// The output folder cannot be used.
     #[error(
         "{}: expected a folder that can be written and has room, found {}; choose another with --out",
@@ -75,6 +75,12 @@ pub enum Error {
     },
 }
 
+impl From<omnimri_report::Error> for Error {
+    fn from(error: omnimri_report::Error) -> Self {
+        Self::Report(Box::new(error))
+    }
+}
+
 /// What stands in the way of writing, in words.
 fn found(source: &std::io::Error) -> String {
     use std::io::ErrorKind as K;
@@ -92,15 +98,16 @@ fn found(source: &std::io::Error) -> String {
 impl Error {
     /// The same error about a file that was being written into `fresh`, named as in `place`, where it would have been.
     pub(crate) fn placed(mut self, fresh: &Path, place: &Path) -> Self {
+        use omnimri_report::Error as Report;
         let path = match &mut self {
-            Self::Image(omnimri_image::Error::Io { path, .. })
-            | Self::Report(
-                omnimri_report::Error::WriteFile { path, .. }
-                | omnimri_report::Error::CreateFolder { path, .. }
-                | omnimri_report::Error::EncodeJson { path, .. }
-                | omnimri_report::Error::Image(omnimri_image::Error::Io { path, .. }),
-            )
-            | Self::Output { path, .. } => path,
+            Self::Image(omnimri_image::Error::Io { path, .. }) | Self::Output { path, .. } => path,
+            Self::Report(report) => match report.as_mut() {
+                Report::WriteFile { path, .. }
+                | Report::CreateFolder { path, .. }
+                | Report::EncodeJson { path, .. }
+                | Report::Image(omnimri_image::Error::Io { path, .. }) => path,
+                _ => return self,
+            },
             _ => return self,
         };
         if let Ok(rest) = path.strip_prefix(fresh) {

@@ -96,10 +96,10 @@ pub fn frame_image(
     let path = &scan.header.path;
     let frame = scan.frame(index)?;
     let slice = |k: &KSpace, o: &ReconOptions| {
-        kspace::run(engine, k, method, o, path).map_err(Carried::Workflow)
+        kspace::run(engine, k, method, o, path).map_err(|e| Carried::Workflow(Box::new(e)))
     };
     reconstruct_frame(frame, &scan.header, method, options, &slice).map_err(|e| match e {
-        Carried::Workflow(e) => e,
+        Carried::Workflow(e) => *e,
         Carried::Recon(source) => Error::Reconstruct {
             path: path.clone(),
             source,
@@ -109,7 +109,7 @@ pub fn frame_image(
 
 /// An error of ours or of the reconstruction's own steps around a slice.
 enum Carried {
-    Workflow(Error),
+    Workflow(Box<Error>),
     Recon(omnimri_recon::Error),
 }
 
@@ -432,13 +432,13 @@ pub fn noise_map(
         let mut again = frame.clone();
         again.data = FrameData::Cartesian(replica.clone());
         let slice = |k: &KSpace, o: &ReconOptions| {
-            kspace::run(engine, k, method, o, path).map_err(Carried::Workflow)
+            kspace::run(engine, k, method, o, path).map_err(|e| Carried::Workflow(Box::new(e)))
         };
         match reconstruct_frame(again, &scan.header, method, options, &slice) {
             Ok(image) => Ok(image.image.iter().map(|v| v.norm()).collect()),
             Err(Carried::Recon(e)) => Err(e),
             Err(Carried::Workflow(e)) => {
-                failed.replace(Some(e));
+                failed.replace(Some(*e));
                 Err(omnimri_recon::Error::NoSignal {
                     found: "a replica that could not be reconstructed",
                 })

@@ -252,7 +252,7 @@ fn write_boxes(adapter: &Adapter, rows: &Table, dir: &Path) -> Result<()> {
         BoxForm::LeftTopRightBottom => [5.0, 6.0, 12.0, 14.0],
         BoxForm::CentreShares => [0.4, 0.5, 0.2, 0.2],
     };
-    debug_assert!(FLAT.x > 14);
+    const { assert!(FLAT.x > 14) };
     let mut cells = Vec::new();
     for row in rows.rows() {
         let id = row.fill(&adapter.rows.id);
