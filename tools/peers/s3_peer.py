@@ -76,10 +76,10 @@ def main():
         data, local = pathlib.Path(folder, "data"), pathlib.Path(folder, "shards")
         remote = f"s3://{BUCKET}/a/corpus"
         run("miniature", data, *NAMES)
-        run("build", data, local, 2, *NAMES)
-        # In two goes: the second finds the first and adds to it.
-        run("build", data, remote, 2, NAMES[0])
-        run("build", data, remote, 2, *NAMES)
+        # In two goes: the second finds the first and adds to it. (In one go other near-duplicates would be left out.)
+        for out in (local, remote):
+            run("build", data, out, 2, NAMES[0])
+            run("build", data, out, 2, *NAMES)
         listed = client.list_objects_v2(Bucket=BUCKET)["Contents"]
         there = {entry["Key"].removeprefix("a/corpus/"): entry["Size"] for entry in listed}
         here = {str(p.relative_to(local)): p for p in local.rglob("*") if p.is_file()}

@@ -48,7 +48,12 @@ def from_row(row, images):
     out["window"] = [row["window"]["low"], row["window"]["high"]]
     out["classes"] = row["classes"]
     out["acquisition"] = json.loads(row["acquisition"])
-    out["description"] = [s | {"facts": json.loads(s["facts"])} for s in row["description"]]
+    out["description"] = []
+    for s in row["description"]:
+        s = dict(s) | {"facts": json.loads(s["facts"])}
+        # Who wrote a sentence is told only of those that a model wrote.
+        written_by = json.loads(s.pop("written_by") or "null")
+        out["description"].append(s | ({"written_by": written_by} if written_by else {}))
     out["slices_sha256"] = digest(images(row["slices"]))
     out["labels_sha256"] = None if row["labels"] is None else digest(images(row["labels"]))
     return out
