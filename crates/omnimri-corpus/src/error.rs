@@ -233,7 +233,9 @@ pub enum Error {
         hint: &'static str,
     },
     /// A limit of memory below what the work takes.
-    #[error("{what} takes {needed} bytes, the limit is {limit}")]
+    #[error(
+        "{what} takes {needed} bytes, the limit is {limit}; allow that much, or take less at once"
+    )]
     Memory {
         /// The work.
         what: String,

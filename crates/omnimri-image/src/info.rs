@@ -61,8 +61,6 @@ pub enum InfoKind {
     /// Made by a simulation.
     #[serde(rename = "simulated")]
     Simulated(SourceKind),
-    /// From a file of another kind.
-    Other(SourceKind),
 }
 
 /// Voxel sizes in millimetres, serialised as `[x, y, z]`.
@@ -105,7 +103,8 @@ impl Info {
                 SourceKind::Dicom => InfoKind::File(InputKind::Dicom),
                 SourceKind::Image => InfoKind::File(InputKind::Image),
                 SourceKind::KSpace => InfoKind::File(InputKind::KSpace),
-                SourceKind::MetaImage | SourceKind::Nrrd => InfoKind::Other(volume.source),
+                SourceKind::MetaImage => InfoKind::File(InputKind::MetaImage),
+                SourceKind::Nrrd => InfoKind::File(InputKind::Nrrd),
                 SourceKind::Simulated => InfoKind::Simulated(SourceKind::Simulated),
             },
             shape: vec![g.size.x, g.size.y, g.size.z],
@@ -252,8 +251,8 @@ impl InfoKind {
             Self::File(InputKind::Dicom) => "DICOM",
             Self::File(InputKind::Image) => "PNG or JPEG",
             Self::File(InputKind::KSpace) => "k-space",
-            Self::Other(SourceKind::MetaImage) => "MetaImage",
-            Self::Other(_) => "NRRD",
+            Self::File(InputKind::MetaImage) => "MetaImage",
+            Self::File(InputKind::Nrrd) => "NRRD",
             Self::Simulated(_) => "simulated",
         }
     }

@@ -8,7 +8,9 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::metaimage::{looks_like_metaimage, read_metaimage};
 use crate::nifti::{base_name, is_nifti_header, pair_of, read_nifti};
+use crate::nrrd::{looks_like_nrrd, read_nrrd};
 use crate::raw::open::{open_single, raw_format};
 use crate::{Error, KSpace, Result, Volume, dicom, npy, raster};
 
@@ -69,6 +71,10 @@ pub enum Input {
 pub enum InputKind {
     /// NIfTI-1 or NIfTI-2, a file or a pair.
     Nifti,
+    /// MetaImage, one file or a header with its data.
+    MetaImage,
+    /// NRRD, attached or detached.
+    Nrrd,
     /// A DICOM file, folder or tree.
     Dicom,
     /// A PNG or JPEG slice.
@@ -79,7 +85,8 @@ pub enum InputKind {
 }
 
 /// Kinds named in errors.
-const EXPECTED: &str = "NIfTI, DICOM, PNG, JPEG, or k-space (npy, npz, HDF5, TWIX, cfl)";
+const EXPECTED: &str =
+    "NIfTI, MetaImage, NRRD, DICOM, PNG, JPEG, or k-space (npy, npz, HDF5, TWIX, cfl)";
 
 /// Tells the kind of a file or folder by its content.
 pub fn detect(path: &Path) -> Result<InputKind> {
@@ -123,6 +130,8 @@ pub fn detect(path: &Path) -> Result<InputKind> {
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Input> {
     Ok(match detect(path)? {
         InputKind::Nifti => Input::Volumes(vec![read_nifti(path, options)?]),
+        InputKind::MetaImage => Input::Volumes(vec![read_metaimage(path, options)?]),
+        InputKind::Nrrd => Input::Volumes(vec![read_nrrd(path, options)?]),
         InputKind::Dicom => Input::Volumes(dicom::read_dicom(path, options)?),
         InputKind::Image => Input::Volumes(vec![raster::read_image(path, options)?]),
         InputKind::KSpace => Input::KSpace(open_single(path, options)?),
@@ -144,6 +153,8 @@ fn kind_of(start: &[u8]) -> Option<InputKind> {
         s if s.starts_with(npy::MAGIC) => Some(InputKind::KSpace),
         s if dicom::looks_like_dicom(s) => Some(InputKind::Dicom),
         s if is_nifti_header(s) => Some(InputKind::Nifti),
+        s if looks_like_metaimage(s) => Some(InputKind::MetaImage),
+        s if looks_like_nrrd(s) => Some(InputKind::Nrrd),
         _ => None,
     }
 }
@@ -156,7 +167,6 @@ fn describe(path: &Path, start: &[u8]) -> (String, &'static str) {
         (b"BM", "a BMP image", "convert the slice to PNG"),
         (b"II*\0", "a TIFF image", "convert the slice to PNG"),
         (b"MM\0*", "a TIFF image", "convert the slice to PNG"),
-        (b"NRRD", "an NRRD volume", "convert it to NIfTI"),
         (
             b"\x1f\x8b",
             "gzip data that is no NIfTI",
@@ -262,12 +272,12 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// File or folder name without a known suffix: `.nii.gz .nii .hdr .img .jpg .jpeg .png .npy .npz .dcm .cfl
-/// .h5 .mat .dat`.
+/// File or folder name without a known suffix: `.nii.gz .nii .hdr .img .mha .mhd .nrrd .nhdr .jpg .jpeg .png .npy
+/// .npz .dcm .cfl .h5 .mat .dat`.
 pub fn stem(path: &Path) -> String {
-    const SUFFIXES: [&str; 16] = [
+    const SUFFIXES: [&str; 20] = [
         ".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".jpg", ".jpeg", ".png", ".npy",
-        ".npz", ".dcm", ".cfl", ".h5", ".mat", ".dat",
+        ".npz", ".dcm", ".cfl", ".h5", ".mat", ".dat", ".mha", ".mhd", ".nrrd", ".nhdr",
     ];
     let name = match path.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),

@@ -47,6 +47,8 @@ impl FormatOptions {
             InputKind::Dicom => return Ok(()),
             _ if self.dicom.is_none() => return Ok(()),
             InputKind::Nifti => "NIfTI",
+            InputKind::MetaImage => "MetaImage",
+            InputKind::Nrrd => "NRRD",
             InputKind::Image => "a PNG or JPEG image",
             InputKind::KSpace => "k-space",
         };

@@ -14,8 +14,8 @@ use super::frames::FrameRecord;
 use super::header::FileInfo;
 use crate::{Error, Geometry, Result};
 
-/// Attributes of the patient, the study and the frame of reference that a derived object repeats.
-const COPIED: [Tag; 44] = [
+/// Attributes of the patient and the study that a derived object repeats.
+const COPIED: [Tag; 35] = [
     tags::TIMEZONE_OFFSET_FROM_UTC,
     tags::PATIENT_NAME,
     tags::PATIENT_ID,
@@ -51,6 +51,10 @@ const COPIED: [Tag; 44] = [
     tags::PATIENT_AGE,
     tags::PATIENT_SIZE,
     tags::PATIENT_WEIGHT,
+];
+
+/// Attributes of the series, its frame of reference and its device that some derived objects repeat.
+const COPIED_OF_SERIES: [Tag; 9] = [
     tags::FRAME_OF_REFERENCE_UID,
     tags::POSITION_REFERENCE_INDICATOR,
     tags::LOSSY_IMAGE_COMPRESSION,
@@ -62,10 +66,14 @@ const COPIED: [Tag; 44] = [
     tags::STATION_NAME,
 ];
 
+fn is_copied(tag: Tag) -> bool {
+    COPIED.contains(&tag) || COPIED_OF_SERIES.contains(&tag)
+}
+
 /// What is repeated of a file, and the two UIDs by which it is referred to.
 #[derive(Debug)]
 pub(super) struct Identity {
-    /// [`COPIED`], decoded and marked as UTF-8.
+    /// [`COPIED`] and [`COPIED_OF_SERIES`], decoded and marked as UTF-8.
     attributes: InMemDicomObject,
     sop_class_uid: Option<String>,
 }
@@ -73,7 +81,7 @@ pub(super) struct Identity {
 impl Identity {
     /// Of a data set.
     pub fn of(header: Attributes<'_>) -> Self {
-        let copied = header.0.iter().filter(|e| COPIED.contains(&e.tag()));
+        let copied = header.0.iter().filter(|e| is_copied(e.tag()));
         let mut attributes = InMemDicomObject::from_element_iter(copied.cloned());
         // Texts were decoded when the file was read.
         attributes.convert_to_utf8();
@@ -152,6 +160,15 @@ pub struct SourceSeries {
 }
 
 impl SourceSeries {
+    /// The attributes of patient and study alone, for an object of a series of its own.
+    pub fn study_attributes(&self) -> InMemDicomObject {
+        let mut attributes = self.attributes.clone();
+        for tag in COPIED_OF_SERIES {
+            attributes.remove_element(tag);
+        }
+        attributes
+    }
+
     /// The slices of a volume as their files describe them.
     pub(super) fn of(
         path: &Path,

@@ -5,6 +5,8 @@
 
 use hdf5_pure_rust::format::checksum::checksum_metadata;
 
+use super::ismrmrd::index::COUNTERS;
+
 const UNDEFINED: u64 = u64::MAX;
 
 /// A datatype message and its size in bytes.
@@ -265,17 +267,7 @@ pub fn mrd_xml(encoded: [usize; 3], recon: [usize; 3], centre: usize, trajectory
 /// An ISMRMRD file.
 pub fn ismrmrd(xml: &str, acquisitions: &[MrdAcquisition]) -> Vec<u8> {
     let (u2, f4) = (Kind::whole(2), Kind::float(4));
-    let counters = [
-        "kspace_encode_step_1",
-        "kspace_encode_step_2",
-        "average",
-        "slice",
-        "contrast",
-        "phase",
-        "repetition",
-        "set",
-    ];
-    let counters: Vec<_> = counters.iter().map(|name| (*name, u2.clone())).collect();
+    let counters: Vec<_> = COUNTERS.iter().map(|name| (*name, u2.clone())).collect();
     let head = Kind::compound(&[
         ("flags", Kind::whole(8)),
         ("number_of_samples", u2.clone()),

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use omnimri_image::{OpenOptions, SourceKind, Volume, Zyx, read_volume};
+use omnimri_image::{
+    Input, InputKind, OpenOptions, SourceKind, Volume, Zyx, detect, open, read_volume, stem,
+};
 
 const N: [usize; 3] = [5, 4, 3];
 
@@ -96,6 +98,26 @@ fn nrrd(encoding: &str, more: &str) -> String {
          note:=anything\n{more}\n",
         N[0], N[1], N[2]
     )
+}
+
+#[test]
+fn the_one_door_knows_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("scan.mha"), dir.path().join("scan.nrrd"));
+    write(&a, &[metaimage("LOCAL", "").as_bytes(), &bytes(false)]);
+    write(
+        &b,
+        &[nrrd("raw", "endian: little\n").as_bytes(), &bytes(false)],
+    );
+    assert_eq!(detect(&a).unwrap(), InputKind::MetaImage);
+    assert_eq!(detect(&b).unwrap(), InputKind::Nrrd);
+    for path in [&a, &b] {
+        let Input::Volumes(volumes) = open(path, &OpenOptions::default()).unwrap() else {
+            panic!("a volume");
+        };
+        check(&volumes[0]);
+        assert_eq!(stem(path), "scan");
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! C.12.1 SOP Common.
 
 use chrono::{DateTime, FixedOffset};
-use dicom_core::Tag;
 use dicom_core::header::HasLength;
 use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::tags;
@@ -18,19 +17,6 @@ use crate::result::ModelInfo;
 pub(crate) const DESCRIPTION: &str = "omnimri AI, preliminary, not for clinical use";
 /// Maker and equipment.
 pub(crate) const MAKER: &str = "omnimri";
-
-/// Attributes of [`SourceSeries::attributes`] that are not of the patient or the study.
-const NOT_OF_THE_STUDY: [Tag; 9] = [
-    tags::FRAME_OF_REFERENCE_UID,
-    tags::POSITION_REFERENCE_INDICATOR,
-    tags::LOSSY_IMAGE_COMPRESSION,
-    tags::LOSSY_IMAGE_COMPRESSION_RATIO,
-    tags::LOSSY_IMAGE_COMPRESSION_METHOD,
-    tags::MANUFACTURER,
-    tags::MANUFACTURER_MODEL_NAME,
-    tags::INSTITUTION_NAME,
-    tags::STATION_NAME,
-];
 
 /// Kind of a derived object.
 #[derive(Debug, Clone, Copy)]
@@ -109,10 +95,7 @@ impl<'a> Shell<'a> {
 
     /// A data set with everything but its content.
     pub(crate) fn object(&self, kind: Kind, ids: &Ids) -> InMemDicomObject {
-        let mut object = self.source.attributes.clone();
-        for tag in NOT_OF_THE_STUDY {
-            object.remove_element(tag);
-        }
+        let mut object = self.source.study_attributes();
         object.convert_to_utf8();
         let o = &mut object;
         for tag in [

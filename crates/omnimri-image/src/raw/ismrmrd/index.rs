@@ -97,7 +97,8 @@ const HEAD: [&str; 8] = [
     "encoding_space_ref",
     "trajectory_dimensions",
 ];
-const COUNTERS: [&str; 8] = [
+/// Counters of an acquisition, in the order of the file.
+pub(in crate::raw) const COUNTERS: [&str; 8] = [
     "kspace_encode_step_1",
     "kspace_encode_step_2",
     "average",

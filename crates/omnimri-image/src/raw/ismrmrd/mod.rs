@@ -14,7 +14,7 @@
 mod along;
 mod epi;
 mod grid;
-mod index;
+pub(super) mod index;
 mod noise;
 mod sort;
 
