@@ -130,7 +130,7 @@ pub struct Demo {
     after_help = "Examples:\n  omnimri read scan.nii.gz --out results\n  omnimri read study/ slices/*.png --out results --memory 4G\n  omnimri read kspace.npy --axes coil,x,y --method sense --out results\n  omnimri read study/ --out results --dicom --bids"
 )]
 pub struct Read {
-    /// Files or folders: NIfTI, DICOM, PNG, JPEG, k-space (ISMRMRD, fastMRI, TWIX, cfl, npy)
+    /// Files or folders: NIfTI, MetaImage, NRRD, DICOM, PNG, JPEG, k-space (ISMRMRD, fastMRI, TWIX, cfl, npy)
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Where results go, a folder an input
