@@ -13,8 +13,8 @@ pub struct Strength {
     pub rotation_deg: f32,
     /// Largest relative change of scale.
     pub scale: f32,
-    /// Largest shift in shares of the side.
-    pub shift: f32,
+    /// Largest shift along rows (down) and columns in shares of the side.
+    pub shift: [f32; 2],
     /// May left and right be exchanged? Only where no label names a side or level along that axis.
     pub mirror: bool,
 }
@@ -31,7 +31,12 @@ impl Strength {
         Self {
             rotation_deg,
             scale: 0.18,
-            shift: 0.06,
+            shift: match region {
+                // A vertebra's level is counted from the sacrum, not read off its place in the picture: where the field of view
+                // sits along the spine must tell nothing.
+                Some(Region::LumbarSpine) => [0.22, 0.10],
+                _ => [0.06, 0.06],
+            },
             mirror,
         }
     }
@@ -52,8 +57,8 @@ pub fn geometry(rng: &mut ChaCha8Rng, side: usize, strength: Strength) -> Affine
         1.0 + within(strength.scale / 3.0),
     );
     let (dy, dx) = (
-        within(strength.shift) * side as f32,
-        within(strength.shift) * side as f32,
+        within(strength.shift[0]) * side as f32,
+        within(strength.shift[1]) * side as f32,
     );
     let mirror = if strength.mirror && rng.random_bool(0.5) {
         -1.0

@@ -123,7 +123,7 @@ fn acquisition(seed: u64, number: u64, pool: &Pool, i: &Ingredient) -> Option<Ac
     let strength = Strength {
         rotation_deg: 8.0,
         scale: 0.1,
-        shift: 0.03,
+        shift: [0.03, 0.03],
         mirror: true,
     };
     let slices = sample(&mut rng, &example, MATRIX, 1, Some(strength)).data;

@@ -31,7 +31,7 @@ const SEG_DROP: f64 = 0.5;
 const MILD: Strength = Strength {
     rotation_deg: 6.0,
     scale: 0.08,
-    shift: 0.04,
+    shift: [0.04, 0.04],
     mirror: false,
 };
 
