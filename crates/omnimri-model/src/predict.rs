@@ -7,8 +7,8 @@ use burn::tensor::activation::softmax;
 use num_complex::Complex32;
 use omnimri_findings::{Region, questions::Question};
 use omnimri_image::Volume;
-use omnimri_recon::operator::{CartesianSenseOp, LinearOperator};
-use omnimri_recon::sense::{SenseSetup, conjugate_gradient};
+use omnimri_recon::MultiCoil;
+use omnimri_recon::sense::conjugate_gradient;
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
 use crate::config::NEIGHBOURS;
@@ -20,7 +20,7 @@ use crate::mirror;
 use crate::model::OmniMri;
 use crate::preprocess::{Affine2, Prepared, SIDE, normalise, prepare, resample, window};
 use crate::prompt::{self, shown_slices};
-use crate::sense::{BatchSense, Mirrored, describe, to_complex, to_pairs};
+use crate::sense::{BatchSense, View, describe, to_complex, to_pairs};
 use crate::task::MaskTask;
 use crate::tokenizer::Tokenizer;
 use crate::unrolled::ACQUISITION;
@@ -286,61 +286,49 @@ impl Predictor {
     }
 
     /// Learned reconstruction of a slice from its conventional solution: the complex image `[y][x]`, in the units of
-    /// `setup.initial`.
+    /// `problem.initial`.
     ///
     /// The samples have the last word: if the network's image `z` leaves a mean squared residual above 1.15 noise
     /// variances, `min |A x - y|^2 + w |x - z|^2` is solved with the largest `w` that does not.
     ///
     /// # Errors
     /// If a tensor cannot be read back.
-    pub fn reconstruct(
-        &self,
-        setup: &SenseSetup,
-        measured: &[Complex32],
-    ) -> Result<Vec<Complex32>> {
-        let op = Arc::new(CartesianSenseOp::new(
-            setup.maps().clone(),
-            setup.operator.mask().to_vec(),
-        )?);
-        let (h, w) = (setup.maps().n_y, setup.maps().n_x);
-        let rhs = op.adjoint(measured);
-        let Some((scale, acquisition)) = describe(setup) else {
-            return Ok(setup.initial.clone());
+    pub fn reconstruct(&self, problem: &MultiCoil) -> Result<Vec<Complex32>> {
+        let (h, w) = problem.size;
+        let rhs = problem.operator.adjoint(&problem.measured);
+        let Some((scale, acquisition)) = describe(problem) else {
+            return Ok(problem.initial.clone());
         };
         let scaled = |x: &[Complex32]| x.iter().map(|c| c / scale).collect::<Vec<_>>();
-        let x = TensorData::new(to_pairs(&scaled(&setup.initial)), [1, h, w, 2]);
+        let x = TensorData::new(to_pairs(&scaled(&problem.initial)), [1, h, w, 2]);
         let x = Tensor::<4>::from_data(x, &self.device);
-        let sense = BatchSense::new(vec![op.clone()], &[scaled(&rhs)], (h, w), &self.device);
-        let pooled = self.condition(&setup.initial, (h, w));
+        let ops = vec![problem.operator.clone()];
+        let sense = BatchSense::new(ops, &[scaled(&rhs)], (h, w), &self.device);
+        let pooled = self.condition(&problem.initial, (h, w));
         let acquisition = Tensor::from_data(
             TensorData::new(acquisition.to_vec(), [1, ACQUISITION]),
             &self.device,
         );
-        // The mean over mirror images: what the network makes of chance differs between them.
-        let mirrored = [(false, false), (true, false), (false, true), (true, true)];
+        // The mean over views that differ by mirror and phase: what the network makes of chance differs between them.
+        let views = [(false, false), (true, false), (false, true), (true, true)];
         let mut z = vec![Complex32::default(); h * w];
-        for (vertical, horizontal) in mirrored {
-            let seen = Mirrored {
+        for (quarters, (vertical, horizontal)) in views.into_iter().enumerate() {
+            let view = View {
                 op: &sense,
                 vertical,
                 horizontal,
+                quarters,
             };
             let (x, pooled, acquisition) = (x.clone(), pooled.clone(), acquisition.clone());
             let out = self
                 .model
                 .unrolled
-                .forward(seen.mirror(x), &seen, pooled, acquisition);
-            for (z, c) in z.iter_mut().zip(to_complex(&read(seen.mirror(out))?)) {
-                *z += c * (scale / mirrored.len() as f32);
+                .forward(view.apply(x), &view, pooled, acquisition);
+            for (z, c) in z.iter_mut().zip(to_complex(&read(view.undo(out))?)) {
+                *z += c * (scale / views.len() as f32);
             }
         }
-        Ok(held_to_samples(
-            &op,
-            &rhs,
-            measured,
-            setup.noise_variance,
-            z,
-        ))
+        Ok(held_to_samples(problem, &rhs, z))
     }
 
     /// Pooled encoder features of the image, `[1, evidence_width]`.
@@ -355,51 +343,21 @@ impl Predictor {
 }
 
 /// The image nearest to `z` that explains the samples as well as the truth would.
-fn held_to_samples(
-    op: &CartesianSenseOp,
-    rhs: &[Complex32],
-    measured: &[Complex32],
-    noise_variance: f64,
-    z: Vec<Complex32>,
-) -> Vec<Complex32> {
-    let start = residual_variance(op, &z, measured);
-    let most = MOST_RESIDUAL * noise_variance;
-    if start <= most {
+fn held_to_samples(problem: &MultiCoil, rhs: &[Complex32], z: Vec<Complex32>) -> Vec<Complex32> {
+    let most = MOST_RESIDUAL * problem.noise_variance;
+    if problem.residual_variance(&z) <= most {
         return z;
     }
     let mut best = z.clone();
     for weight in CONSISTENCY_WEIGHTS {
         let target: Vec<Complex32> = rhs.iter().zip(&z).map(|(r, z)| r + z * weight).collect();
-        let iterations = CONSISTENCY_ITERATIONS;
-        best = conjugate_gradient(|u| op.normal(u), &target, weight, iterations, 1e-6).x;
-        if residual_variance(op, &best, measured) <= most {
+        let normal = |u: &[Complex32]| problem.operator.normal(u);
+        best = conjugate_gradient(normal, &target, weight, CONSISTENCY_ITERATIONS, 1e-6).x;
+        if problem.residual_variance(&best) <= most {
             break;
         }
     }
     best
-}
-
-/// Mean squared difference of the measured samples from those that the image would give.
-pub fn residual_variance(
-    op: &CartesianSenseOp,
-    image: &[Complex32],
-    measured: &[Complex32],
-) -> f64 {
-    let mask = op.mask();
-    let predicted = op.forward(image);
-    let coils = predicted
-        .chunks(mask.len())
-        .zip(measured.chunks(mask.len()));
-    let sum: f64 = coils
-        .map(|(p, y)| {
-            let of_mask = p.iter().zip(y).zip(mask).filter(|(_, m)| **m);
-            of_mask
-                .map(|((p, y), _)| f64::from((p - y).norm_sqr()))
-                .sum::<f64>()
-        })
-        .sum();
-    let n_measured = mask.iter().filter(|m| **m).count() * op.maps().n_coils;
-    sum / n_measured.max(1) as f64
 }
 
 /// The magnitude of a complex image on the network's grid, `[SIDE, SIDE, 3]`.

@@ -1,41 +1,53 @@
 //! The encoding operators of `omnimri-recon` as the learned reconstruction sees them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use burn::prelude::*;
 use num_complex::Complex32;
-use omnimri_recon::SenseSetup;
-use omnimri_recon::operator::{CartesianSenseOp, LinearOperator};
+use omnimri_recon::{LinearOperator, MultiCoil};
 
 use crate::kernel::{SelfAdjoint, self_adjoint};
 use crate::unrolled::{ACQUISITION, SenseOp};
 
 /// The normal operators of a batch of slices of one matrix.
-#[derive(Debug)]
 struct Normal {
-    ops: Vec<Arc<CartesianSenseOp>>,
+    ops: Vec<Arc<Encoding>>,
+}
+
+/// An encoding that gradients may pass through on another thread.
+type Encoding = dyn LinearOperator + Send + Sync;
+
+impl fmt::Debug for Normal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Normal({})", self.ops.len())
+    }
 }
 
 /// The scale that brings an image to the size the network knows, and what it is told of the acquisition: noise deviation of a
-/// sample over that scale (in per cent), and the logarithm of the acceleration.
-pub fn describe(setup: &SenseSetup) -> Option<(f32, [f32; ACQUISITION])> {
-    let mut magnitude: Vec<f32> = setup.initial.iter().map(|c| c.norm()).collect();
+/// cell of k-space over that scale (in per cent), and the logarithm of the acceleration.
+pub fn describe(problem: &MultiCoil) -> Option<(f32, [f32; ACQUISITION])> {
+    let mut magnitude: Vec<f32> = problem.initial.iter().map(|c| c.norm()).collect();
     let at = (magnitude.len() * 98 / 100).min(magnitude.len().checked_sub(1)?);
     let scale = *magnitude.select_nth_unstable_by(at, f32::total_cmp).1;
-    let mask = setup.operator.mask();
-    let measured = mask.iter().filter(|m| **m).count().max(1);
-    let acceleration = mask.len() as f32 / measured as f32;
-    let noise = setup.noise_variance.sqrt() as f32 / scale;
+    let noise = problem.cell_variance.sqrt() as f32 / scale;
+    let acceleration = problem.acceleration as f32;
     (scale > 0.0).then_some((scale, [100.0 * noise.min(0.2), acceleration.ln()]))
 }
 
 /// What of an acquisition lies outside those the network was trained on (`configs/nano/recon.toml`), a sentence each.
-pub fn outside_training(setup: &SenseSetup) -> Vec<String> {
+pub fn outside_training(problem: &MultiCoil) -> Vec<String> {
     let mut out = Vec::new();
-    let Some((_, [noise, acceleration])) = describe(setup) else {
+    let Some((_, [noise, acceleration])) = describe(problem) else {
         return out;
     };
     let acceleration = acceleration.exp();
+    if !problem.on_grid {
+        out.push(
+            "The learned reconstruction was trained on samples on a grid, not along a trajectory."
+                .to_owned(),
+        );
+    }
     if !(2.5..=13.0).contains(&acceleration) {
         out.push(format!(
             "The learned reconstruction was trained on 3 to 12-fold undersampling, not on {acceleration:.1}-fold."
@@ -46,7 +58,7 @@ pub fn outside_training(setup: &SenseSetup) -> Vec<String> {
             "The learned reconstruction was trained on noise of 0.5 to 10 per cent a sample, not on {noise:.2} per cent."
         ));
     }
-    let n_coils = setup.maps().n_coils;
+    let n_coils = problem.n_coils;
     if n_coils < 4 {
         out.push(format!(
             "The learned reconstruction was trained on 4 to 8 coils, not on {n_coils}."
@@ -90,7 +102,7 @@ impl BatchSense {
     /// # Shapes
     /// - `rhs`: `[n][h * w]`
     pub fn new(
-        ops: Vec<Arc<CartesianSenseOp>>,
+        ops: Vec<Arc<Encoding>>,
         rhs: &[Vec<Complex32>],
         (h, w): (usize, usize),
         device: &Device,
@@ -110,26 +122,46 @@ impl SenseOp for BatchSense {
     }
 }
 
-/// An encoding seen in a mirror: the network works on the mirrored image, the operator on the image itself.
-pub struct Mirrored<'a> {
+/// An encoding seen in a mirror and with its phase turned: the network works on the changed image, the operator on the image itself.
+pub struct View<'a> {
     /// The encoding.
     pub op: &'a dyn SenseOp,
     /// Is the image mirrored top to bottom?
     pub vertical: bool,
     /// Is it mirrored left to right?
     pub horizontal: bool,
+    /// Quarter turns of the phase.
+    pub quarters: usize,
 }
 
-impl Mirrored<'_> {
-    /// The image mirrored, `[n, h, w, 2]`; twice is none.
-    pub fn mirror(&self, x: Tensor<4>) -> Tensor<4> {
+impl View<'_> {
+    /// The image as the network sees it, `[n, h, w, 2]`.
+    pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        turn(self.mirror(x), self.quarters)
+    }
+
+    /// The image itself from what the network sees.
+    pub fn undo(&self, x: Tensor<4>) -> Tensor<4> {
+        self.mirror(turn(x, 4 - self.quarters % 4))
+    }
+
+    fn mirror(&self, x: Tensor<4>) -> Tensor<4> {
         let x = if self.vertical { x.flip([1]) } else { x };
         if self.horizontal { x.flip([2]) } else { x }
     }
 }
 
-impl SenseOp for Mirrored<'_> {
+/// Times the imaginary unit to the power of `quarters`.
+fn turn(x: Tensor<4>, quarters: usize) -> Tensor<4> {
+    let [n, h, w, _] = x.dims();
+    (0..quarters % 4).fold(x, |x, _| {
+        let part = |k: usize| x.clone().slice([0..n, 0..h, 0..w, k..k + 1]);
+        Tensor::cat(vec![part(1).neg(), part(0)], 3)
+    })
+}
+
+impl SenseOp for View<'_> {
     fn residual(&self, x: Tensor<4>) -> Tensor<4> {
-        self.mirror(self.op.residual(self.mirror(x)))
+        self.apply(self.op.residual(self.undo(x)))
     }
 }

@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         method,
         &options,
         &|kspace, options| reconstruct(kspace, method, options),
+        &|_| Err(omnimri_recon::Error::NeedsModel { found: "omnimri" }),
     )?;
     let image: Vec<f32> = made.image.iter().map(|v| v.norm()).collect();
     write_npy_f32(

@@ -10,7 +10,7 @@ use omnimri_image::{Frame, FrameData, KSpace, KSpace3, NonCartesian, RawHeader, 
 
 use crate::epi::{self, EpiSource};
 use crate::matrix::{crop_centre, fourier_resize, remove_oversampling};
-use crate::noncartesian::{self, NonCartesianMethod, NonCartesianOptions};
+use crate::noncartesian::{self, NonCartesianMethod, NonCartesianOptions, Refine};
 use crate::reconstruct::{Method, ReconOptions, Reconstruction};
 use crate::series::reconstruct_series;
 use crate::volume::{
@@ -41,7 +41,8 @@ pub struct FrameImage {
     pub warnings: Vec<String>,
 }
 
-/// Reconstructs one frame; `slice` makes a 2D image by the method that was asked for.
+/// Reconstructs one frame; `slice` makes a 2D image on a grid by the method that was asked for, and `refine` is the learned method on the
+/// conventional image of samples along a trajectory.
 ///
 /// # Errors
 /// What is wrong with the samples, what the method refuses, and what `slice` returns.
@@ -51,6 +52,7 @@ pub fn reconstruct_frame<E: From<Error>>(
     method: Method,
     options: &ReconOptions,
     slice: &dyn Fn(&KSpace, &ReconOptions) -> std::result::Result<Reconstruction, E>,
+    refine: &Refine<'_, E>,
 ) -> std::result::Result<FrameImage, E> {
     let mut options = options.clone();
     if options.noise.is_none() {
@@ -71,7 +73,7 @@ pub fn reconstruct_frame<E: From<Error>>(
             }
             volume(kspace, method, &options, slice)?
         }
-        FrameData::NonCartesian(data) => along_trajectory(&data, method, &options)?,
+        FrameData::NonCartesian(data) => along_trajectory(&data, method, &options, refine)?,
         _ => {
             return Err(Error::Pattern {
                 step: "reconstruction",
@@ -307,18 +309,20 @@ fn offset(axis: VolumeAxis, size: Zyx<usize>, position: usize, row: usize, colum
     (z * size.y + y) * size.x + x
 }
 
-fn along_trajectory(
+fn along_trajectory<E: From<Error>>(
     data: &NonCartesian,
     method: Method,
     options: &ReconOptions,
-) -> Result<FrameImage> {
+    refine: &Refine<'_, E>,
+) -> std::result::Result<FrameImage, E> {
     if options.coils.is_some() {
         return Err(Error::Pattern {
             step: "coil compression",
             expected: "samples on a grid",
             found: "samples along a trajectory",
             hint: "leave out the number of virtual coils",
-        });
+        }
+        .into());
     }
     let wavelet = Wavelet::volume(data.size, Family::Haar, 4);
     let shrink = |image: &mut [Complex32], threshold: f32| wavelet.shrink(image, threshold);
@@ -334,13 +338,16 @@ fn along_trajectory(
         Method::Auto | Method::TotalVariation => {
             (NonCartesianMethod::TotalVariation, "iterative tv")
         }
+        // The learned method refines the best conventional image.
+        Method::Omnimri => (NonCartesianMethod::TotalVariation, method.name()),
         _ => {
             return Err(Error::Pattern {
                 step: method.name(),
                 expected: "samples on a grid",
                 found: "samples along a trajectory",
-                hint: "use auto, zero-filled (gridding), sense, l1-wavelet or tv",
-            });
+                hint: "use auto, zero-filled (gridding), sense, l1-wavelet, tv or omnimri",
+            }
+            .into());
         }
     };
     let settings = NonCartesianOptions {
@@ -350,7 +357,8 @@ fn along_trajectory(
         noise: options.noise.clone(),
         ..NonCartesianOptions::default()
     };
-    let made = noncartesian::reconstruct(data, &settings)?;
+    let refine = Some(refine).filter(|_| method == Method::Omnimri);
+    let made = noncartesian::reconstruct_refined(data, &settings, refine)?;
     let why = format!(
         "{} readouts of {} samples along a trajectory, {} coils",
         data.n_readouts, data.n_samples, data.n_coils

@@ -22,6 +22,7 @@
 //! | [`nlinv`] | coil sensitivities and image together, from all samples |
 //! | [`sparse`], [`wavelet`], [`differences`], [`total_variation`], [`proximal`] | compressed sensing |
 //! | [`nufft`], [`density`], [`delays`], [`noncartesian`] | samples along a trajectory |
+//! | [`multi_coil`] | a solved slice as a learned method sees it |
 //! | [`frame`] | a frame of a raw data file to its image on the reconstruction matrix |
 //! | [`mod@reconstruct`] (with `solver.rs`) | [`Method`], [`Reconstructor`] and the one entry point |
 //! | [`simulate`] | tissues, signal equations, head phantom, acquisition: the way back |
@@ -44,6 +45,7 @@ mod local_prior;
 pub mod low_rank;
 pub mod map_sets;
 pub mod matrix;
+pub mod multi_coil;
 pub mod nlinv;
 pub mod noncartesian;
 pub mod nufft;
@@ -70,6 +72,7 @@ pub mod zero_filled;
 pub use coil_maps::CoilMaps;
 pub use error::{Error, Result};
 pub use fft::CentredFft;
+pub use multi_coil::MultiCoil;
 pub use operator::{CartesianSenseOp, LinearOperator};
 pub use reconstruct::{Method, ReconOptions, Reconstruction, Reconstructor, reconstruct};
 pub use sense::{SenseSetup, estimate_maps};

@@ -17,6 +17,7 @@ use omnimri_model::predict::magnitude_slice;
 use omnimri_model::preprocess::SIDE;
 use omnimri_model::sense::{BatchSense, describe, to_pairs};
 use omnimri_model::unrolled::ACQUISITION;
+use omnimri_recon::MultiCoil;
 use omnimri_recon::operator::{CartesianSenseOp, LinearOperator};
 use omnimri_recon::sampling::{
     LinePattern, PhaseAxis, SamplingMask, equispaced, random_lines, variable_density,
@@ -153,7 +154,8 @@ fn acquisition(seed: u64, number: u64, pool: &Pool, i: &Ingredient) -> Option<Ac
     let noise = mean / signal_to_noise;
     let kspace = acquire(&image, &maps, &mask, noise, rng.random()).ok()?;
     let setup = sparse(&kspace, &SparseOptions::default()).ok()?;
-    let (scale, described) = describe(&setup)?;
+    let problem = MultiCoil::of_grid(&setup, kspace.samples).ok()?;
+    let (scale, described) = describe(&problem)?;
     let scaled = |x: Vec<Complex32>| x.into_iter().map(|c| c / scale).collect::<Vec<_>>();
     let n = MATRIX * MATRIX;
     let weight: Vec<f32> = (0..n)
@@ -177,7 +179,7 @@ fn acquisition(seed: u64, number: u64, pool: &Pool, i: &Ingredient) -> Option<Ac
         .zip(&weight)
         .map(|(v, w)| v / w.max(1e-6))
         .collect();
-    let rhs = scaled(setup.operator.adjoint(&kspace.samples));
+    let rhs = scaled(setup.operator.adjoint(&problem.measured));
     Some(Acquisition {
         rhs,
         truth: scaled(truth),
@@ -245,7 +247,7 @@ pub fn loss(model: &OmniMri, batch: &ReconBatch, device: &Device) -> Option<Loss
             device,
         )
     };
-    let ops = batch.items.iter().map(|a| a.op.clone()).collect();
+    let ops = batch.items.iter().map(|a| a.op.clone() as Arc<_>).collect();
     let rhs: Vec<Vec<Complex32>> = batch.items.iter().map(|a| a.rhs.clone()).collect();
     let op = BatchSense::new(ops, &rhs, (MATRIX, MATRIX), device);
     let slices: Vec<f32> = batch

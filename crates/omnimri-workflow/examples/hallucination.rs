@@ -19,7 +19,7 @@ use omnimri_recon::sampling::{LinePattern, PhaseAxis, SamplingMask, equispaced, 
 use omnimri_recon::simulate::acquire::complex_noise;
 use omnimri_recon::simulate::phantom::{Cut, slice};
 use omnimri_recon::simulate::{HeadSpec, Sequence, render};
-use omnimri_recon::{Method, ReconOptions};
+use omnimri_recon::{Method, MultiCoil, ReconOptions};
 use omnimri_workflow::Engine;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -198,7 +198,9 @@ impl Scene {
         let (setup, basis) = solver.setup(&k)?;
         let conventional = of_solution(&k, &setup, &setup.initial, &basis, "l1-wavelet").image;
         let measured = basis.solved(k.samples.clone());
-        let learned = engine.predictor().reconstruct(&setup, &measured)?;
+        let learned = engine
+            .predictor()
+            .reconstruct(&MultiCoil::of_grid(&setup, measured)?)?;
         Ok([
             conventional,
             of_solution(&k, &setup, &learned, &basis, "omnimri").image,

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use num_complex::Complex32;
 use omnimri_image::{Acquisition, Affine, Geometry, KSpace, SourceKind, Trust, Volume, Zyx};
 use omnimri_model::sense::outside_training;
 use omnimri_recon::reconstruct::{Solver, of_solution};
-use omnimri_recon::{Method, ReconOptions, Reconstruction, reconstruct};
+use omnimri_recon::{Method, MultiCoil, ReconOptions, Reconstruction, reconstruct};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -48,21 +49,35 @@ fn learned(
     };
     let (setup, basis) = solver.setup(kspace).map_err(fail)?;
     let measured = basis.solved(kspace.samples.clone());
-    let image = engine
-        .predictor()
-        .reconstruct(&setup, &measured)
-        .map_err(|source| Error::Model {
-            path: path.to_owned(),
-            source,
-        })?;
+    let problem = MultiCoil::of_grid(&setup, measured).map_err(fail)?;
+    let image = refine(engine, &problem, path)?;
     let name = Method::Omnimri.name();
     let mut made = of_solution(kspace, &setup, &image, &basis, name);
-    made.warnings.push(
-        "Reconstructed by the learned method: compare with `--method l1-wavelet` before relying on fine detail."
-            .to_owned(),
-    );
-    made.warnings.extend(outside_training(&setup));
+    made.warnings.extend(cautions(&problem, Method::L1Wavelet));
     Ok(made)
+}
+
+/// The learned method on a conventional image.
+///
+/// # Errors
+/// [`Error::Model`] naming the input.
+pub fn refine(engine: &Engine, problem: &MultiCoil, path: &Path) -> Result<Vec<Complex32>> {
+    let refined = engine.predictor().reconstruct(problem);
+    refined.map_err(|source| Error::Model {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// What to say beside every image of the learned method, which started from that of `conventional`.
+pub fn cautions(problem: &MultiCoil, conventional: Method) -> Vec<String> {
+    let compare = format!(
+        "Reconstructed by the learned method: compare with `--method {}` before relying on fine detail.",
+        conventional.name()
+    );
+    std::iter::once(compare)
+        .chain(outside_training(problem))
+        .collect()
 }
 
 /// The reconstructed slice as a volume; k-space without a header says nothing of geometry.

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use num_complex::Complex32;
 use omnimri_image::raw::SlicePosition;
-use omnimri_image::{Affine, Geometry, KSpace, RawHeader, RawScan, SourceKind, Trust, Volume, Zyx};
+use omnimri_image::{
+    Affine, Frame, Geometry, KSpace, RawHeader, RawScan, SourceKind, Trust, Volume, Zyx,
+};
 use omnimri_recon::frame::{FrameImage, reconstruct_frame, reconstruct_frames};
-use omnimri_recon::{Method, ReconOptions};
+use omnimri_recon::{Method, MultiCoil, ReconOptions};
 
 use omnimri_report::ReconPictures;
 
@@ -95,16 +97,40 @@ pub fn frame_image(
 ) -> Result<FrameImage> {
     let path = &scan.header.path;
     let frame = scan.frame(index)?;
-    let slice = |k: &KSpace, o: &ReconOptions| {
-        kspace::run(engine, k, method, o, path).map_err(|e| Carried::Workflow(Box::new(e)))
-    };
-    reconstruct_frame(frame, &scan.header, method, options, &slice).map_err(|e| match e {
+    carried(frame, engine, &scan.header, method, options).map_err(|e| match e {
         Carried::Workflow(e) => *e,
         Carried::Recon(source) => Error::Reconstruct {
             path: path.clone(),
             source,
         },
     })
+}
+
+/// A frame by any method, with the learned one where it is asked for.
+fn carried(
+    frame: Frame,
+    engine: Option<&Engine>,
+    header: &RawHeader,
+    method: Method,
+    options: &ReconOptions,
+) -> std::result::Result<FrameImage, Carried> {
+    let path = &header.path;
+    let slice = |k: &KSpace, o: &ReconOptions| {
+        kspace::run(engine, k, method, o, path).map_err(|e| Carried::Workflow(Box::new(e)))
+    };
+    let said = std::cell::RefCell::new(Vec::new());
+    let refine = |problem: &MultiCoil| {
+        let Some(engine) = engine else {
+            let found = method.name();
+            return Err(omnimri_recon::Error::NeedsModel { found }.into());
+        };
+        said.borrow_mut()
+            .extend(kspace::cautions(problem, Method::TotalVariation));
+        kspace::refine(engine, problem, path).map_err(|e| Carried::Workflow(Box::new(e)))
+    };
+    let mut made = reconstruct_frame(frame, header, method, options, &slice, &refine)?;
+    made.warnings.append(&mut said.borrow_mut());
+    Ok(made)
 }
 
 /// An error of ours or of the reconstruction's own steps around a slice.
@@ -431,10 +457,7 @@ pub fn noise_map(
     let map = noise_map(k, model, &settings, |replica| {
         let mut again = frame.clone();
         again.data = FrameData::Cartesian(replica.clone());
-        let slice = |k: &KSpace, o: &ReconOptions| {
-            kspace::run(engine, k, method, o, path).map_err(|e| Carried::Workflow(Box::new(e)))
-        };
-        match reconstruct_frame(again, &scan.header, method, options, &slice) {
+        match carried(again, engine, &scan.header, method, options) {
             Ok(image) => Ok(image.image.iter().map(|v| v.norm()).collect()),
             Err(Carried::Recon(e)) => Err(e),
             Err(Carried::Workflow(e)) => {

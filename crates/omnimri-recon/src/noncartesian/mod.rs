@@ -5,6 +5,7 @@
 //! Learn 2011;3:1), which needs its proximal map only.
 
 mod check;
+mod encoding;
 mod maps;
 mod solve;
 #[cfg(test)]
@@ -14,15 +15,17 @@ use num_complex::Complex32;
 use omnimri_image::{NonCartesian, Zyx};
 use rayon::prelude::*;
 
-use crate::Result;
 use crate::calibration::Whitening;
 use crate::coil_maps::CoilMaps;
 use crate::delays::{self, GradientDelays};
 use crate::density::density_weights;
+use crate::multi_coil::MultiCoil;
 use crate::nufft::{Nufft, NufftOptions};
 use crate::sense::check_weight;
+use crate::{Error, Result};
 
 use check::{noise_variance, usable};
+pub(crate) use encoding::TrajectoryEncoding;
 pub use maps::estimate_maps;
 use solve::Problem;
 
@@ -92,6 +95,9 @@ pub struct NonCartesianReconstruction {
     pub warnings: Vec<String>,
 }
 
+/// Makes an image from the conventional one and what is known of the samples, in the units of the latter.
+pub type Refine<'a, E> = dyn Fn(&MultiCoil) -> std::result::Result<Vec<Complex32>, E> + 'a;
+
 /// Makes the image of samples along a trajectory.
 ///
 /// # Errors
@@ -101,6 +107,27 @@ pub fn reconstruct(
     data: &NonCartesian,
     options: &NonCartesianOptions<'_>,
 ) -> Result<NonCartesianReconstruction> {
+    reconstruct_refined::<Error>(data, options, None)
+}
+
+/// As [`reconstruct`]; the image of a method that solves for one is given to `refine` and replaced by what that returns.
+///
+/// # Errors
+/// Those of [`reconstruct`], [`Error::Pattern`] for a volume with `refine`, and what `refine` returns.
+pub fn reconstruct_refined<E: From<Error>>(
+    data: &NonCartesian,
+    options: &NonCartesianOptions<'_>,
+    refine: Option<&Refine<'_, E>>,
+) -> std::result::Result<NonCartesianReconstruction, E> {
+    if refine.is_some() && data.size.z > 1 {
+        return Err(Error::Pattern {
+            step: "the learned method",
+            expected: "a slice",
+            found: "a volume along a trajectory",
+            hint: "use sense, l1-wavelet or tv",
+        }
+        .into());
+    }
     let (mut data, mut warnings) = usable(data)?;
     let whitening = match &options.noise {
         Some(noise) => Some(Whitening::from_noise_scan(noise, data.n_coils)?),
@@ -143,6 +170,15 @@ pub fn reconstruct(
     let maps = estimate_maps(&data)?;
     let problem = Problem::new(&data, maps)?;
     problem.solve(&data, options, &mut out);
+    if let Some(refine) = refine {
+        let (maps, initial) = (problem.maps.clone(), std::mem::take(&mut out.image));
+        out.image = refine(&MultiCoil::of_trajectory(
+            &data,
+            maps,
+            initial,
+            noise_variance,
+        )?)?;
+    }
     if let Some(whitening) = &whitening {
         let mut coils = problem.coil_images(&out.image);
         whitening.undo(&mut coils);

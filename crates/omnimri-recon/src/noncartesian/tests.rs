@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::Error;
 use crate::delays::{DelayModel, corrected, estimate};
+use crate::operator::LinearOperator;
 use crate::operator::tests::random_array;
 use crate::simulate::acquire::coil_maps_birdcage;
 
@@ -458,4 +459,55 @@ fn a_volume_is_solved_along_a_koosh_ball() {
         let found = error(method);
         assert!(found < 0.15 && found < gridded, "{found}, {gridded}");
     }
+}
+
+#[test]
+fn the_weighted_encoding_has_its_adjoint_and_its_normal_operator() {
+    for (coord, per) in [(spokes(20, SIZE), 2 * SIZE.x), (spirals(6, 300, SIZE), 300)] {
+        let data = NonCartesian {
+            samples: vec![Complex32::ONE; N_COILS * coord.len()],
+            n_coils: N_COILS,
+            n_readouts: coord.len() / per,
+            n_samples: per,
+            coord,
+            density: None,
+            size: SIZE,
+        };
+        let maps = coil_maps_birdcage(N_COILS, SIZE.y, SIZE.x, 3);
+        let op = TrajectoryEncoding::new(&data, maps).unwrap();
+        crate::operator::tests::assert_adjoint(&op, 5);
+        // A few power iterations: the normal operator is no larger than about one, as on a grid.
+        let mut u = random_array(SIZE.count(), 6);
+        let mut norm = 0.0;
+        for _ in 0..12 {
+            let v = op.normal(&u);
+            let length = |x: &[Complex32]| x.iter().map(|c| c.norm_sqr()).sum::<f32>().sqrt();
+            norm = length(&v) / length(&u);
+            let by = length(&v);
+            u = v.iter().map(|c| c / by).collect();
+        }
+        assert!((0.5..1.3).contains(&norm), "{norm}");
+    }
+}
+
+#[test]
+fn the_refined_image_takes_the_place_of_the_conventional_one() {
+    let (data, _) = measured(&spokes(40, SIZE), 112, 0.02, 8);
+    let options = with(NonCartesianMethod::IterativeSense);
+    let seen = std::cell::Cell::new(f64::NAN);
+    let refine = |problem: &MultiCoil| -> Result<Vec<Complex32>> {
+        seen.set(problem.residual_variance(&problem.initial) / problem.noise_variance);
+        Ok(problem.initial.iter().map(|v| v * 2.0).collect())
+    };
+    let plain = reconstruct(&data, &options).unwrap();
+    let refined = reconstruct_refined(&data, &options, Some(&refine)).unwrap();
+    assert!(
+        plain
+            .image
+            .iter()
+            .zip(&refined.image)
+            .all(|(a, b)| (a * 2.0 - b).norm() < 1e-6)
+    );
+    // The least-squares image explains the samples to about the noise.
+    assert!((0.3..3.0).contains(&seen.get()), "{}", seen.get());
 }
