@@ -1,7 +1,5 @@
 //! The model as the workflow uses it: look at a volume, write a report, answer a question, reconstruct.
 
-use std::sync::Arc;
-
 use burn::prelude::*;
 use burn::tensor::activation::softmax;
 use num_complex::Complex32;
@@ -20,7 +18,7 @@ use crate::mirror;
 use crate::model::OmniMri;
 use crate::preprocess::{Affine2, Prepared, SIDE, normalise, prepare, resample, window};
 use crate::prompt::{self, shown_slices};
-use crate::sense::{BatchSense, View, describe, to_complex, to_pairs};
+use crate::sense::{BatchSense, Mirrored, describe, to_complex, to_pairs};
 use crate::task::MaskTask;
 use crate::tokenizer::Tokenizer;
 use crate::unrolled::ACQUISITION;
@@ -309,22 +307,21 @@ impl Predictor {
             TensorData::new(acquisition.to_vec(), [1, ACQUISITION]),
             &self.device,
         );
-        // The mean over views that differ by mirror and phase: what the network makes of chance differs between them.
+        // The mean over mirror images: what the network makes of chance differs between them.
         let views = [(false, false), (true, false), (false, true), (true, true)];
         let mut z = vec![Complex32::default(); h * w];
-        for (quarters, (vertical, horizontal)) in views.into_iter().enumerate() {
-            let view = View {
+        for (vertical, horizontal) in views {
+            let view = Mirrored {
                 op: &sense,
                 vertical,
                 horizontal,
-                quarters,
             };
             let (x, pooled, acquisition) = (x.clone(), pooled.clone(), acquisition.clone());
             let out = self
                 .model
                 .unrolled
-                .forward(view.apply(x), &view, pooled, acquisition);
-            for (z, c) in z.iter_mut().zip(to_complex(&read(view.undo(out))?)) {
+                .forward(view.mirror(x), &view, pooled, acquisition);
+            for (z, c) in z.iter_mut().zip(to_complex(&read(view.mirror(out))?)) {
                 *z += c * (scale / views.len() as f32);
             }
         }

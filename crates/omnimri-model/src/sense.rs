@@ -122,46 +122,26 @@ impl SenseOp for BatchSense {
     }
 }
 
-/// An encoding seen in a mirror and with its phase turned: the network works on the changed image, the operator on the image itself.
-pub struct View<'a> {
+/// An encoding seen in a mirror: the network works on the mirrored image, the operator on the image itself.
+pub struct Mirrored<'a> {
     /// The encoding.
     pub op: &'a dyn SenseOp,
     /// Is the image mirrored top to bottom?
     pub vertical: bool,
     /// Is it mirrored left to right?
     pub horizontal: bool,
-    /// Quarter turns of the phase.
-    pub quarters: usize,
 }
 
-impl View<'_> {
-    /// The image as the network sees it, `[n, h, w, 2]`.
-    pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        turn(self.mirror(x), self.quarters)
-    }
-
-    /// The image itself from what the network sees.
-    pub fn undo(&self, x: Tensor<4>) -> Tensor<4> {
-        self.mirror(turn(x, 4 - self.quarters % 4))
-    }
-
-    fn mirror(&self, x: Tensor<4>) -> Tensor<4> {
+impl Mirrored<'_> {
+    /// The image mirrored, `[n, h, w, 2]`; twice is none.
+    pub fn mirror(&self, x: Tensor<4>) -> Tensor<4> {
         let x = if self.vertical { x.flip([1]) } else { x };
         if self.horizontal { x.flip([2]) } else { x }
     }
 }
 
-/// Times the imaginary unit to the power of `quarters`.
-fn turn(x: Tensor<4>, quarters: usize) -> Tensor<4> {
-    let [n, h, w, _] = x.dims();
-    (0..quarters % 4).fold(x, |x, _| {
-        let part = |k: usize| x.clone().slice([0..n, 0..h, 0..w, k..k + 1]);
-        Tensor::cat(vec![part(1).neg(), part(0)], 3)
-    })
-}
-
-impl SenseOp for View<'_> {
+impl SenseOp for Mirrored<'_> {
     fn residual(&self, x: Tensor<4>) -> Tensor<4> {
-        self.apply(self.op.residual(self.undo(x)))
+        self.mirror(self.op.residual(self.mirror(x)))
     }
 }
