@@ -34,8 +34,8 @@ impl Strength {
             shift: match region {
                 // A vertebra's level is counted from the sacrum, not read off its place in the picture: where the field of view
                 // sits along the spine must tell nothing.
-                Some(Region::LumbarSpine) => [0.22, 0.10],
-                _ => [0.06, 0.06],
+                Some(Region::LumbarSpine) => [0.25, 0.12],
+                _ => [0.08, 0.08],
             },
             mirror,
         }
@@ -56,10 +56,9 @@ pub fn geometry(rng: &mut ChaCha8Rng, side: usize, strength: Strength) -> Affine
         1.0 + within(strength.scale),
         1.0 + within(strength.scale / 3.0),
     );
-    let (dy, dx) = (
-        within(strength.shift[0]) * side as f32,
-        within(strength.shift[1]) * side as f32,
-    );
+    // Small shifts are the rule and large ones happen: a product of two draws peaks at zero.
+    let mut shift = |a: f32| within(a) * within(1.0).abs() * side as f32;
+    let (dy, dx) = (shift(strength.shift[0]), shift(strength.shift[1]));
     let mirror = if strength.mirror && rng.random_bool(0.5) {
         -1.0
     } else {
