@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+use omnimri_corpus::BuildOptions;
+use omnimri_corpus::catalogue::Use;
+use omnimri_corpus::miniature::write_miniature;
 use omnimri_image::raw::{FrameData, RawScan};
 use omnimri_image::{Input, OpenOptions, Result};
+use serde_json::Value;
 
 /// Most voxels or samples of one input: small, so that a run spends its time on parsing.
 const CAP: usize = 1 << 18;
@@ -12,6 +16,48 @@ const MOST_FRAMES: usize = 4;
 
 thread_local! {
     static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder for temporary files");
+    static SHARDS: Shards = Shards::build();
+}
+
+/// A built set of one shard, whose bytes are exchanged.
+struct Shards {
+    folder: tempfile::TempDir,
+    manifest: Value,
+}
+
+impl Shards {
+    fn build() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+        let entry = omnimri_corpus::find("ms_brain").expect("an entry of the catalogue");
+        write_miniature(entry, &data.join(entry.folder())).expect("a miniature");
+        let options = BuildOptions {
+            names: vec!["ms_brain".to_owned()],
+            threads: Some(1),
+            ..BuildOptions::new(&data, out.to_string_lossy(), Use::Unclear)
+        };
+        omnimri_corpus::build(&options).expect("shards of a miniature");
+        let text = std::fs::read_to_string(out.join("manifest.json")).expect("a manifest");
+        let manifest = serde_json::from_str(&text).expect("a manifest of JSON");
+        Self { folder, manifest }
+    }
+}
+
+/// Puts `bytes` in the place of a shard, tells the manifest their number, and hands the root to `read`.
+pub fn with_shard(bytes: &[u8], read: impl FnOnce(&str)) {
+    SHARDS.with(|shards| {
+        let root = shards.folder.path().join("out");
+        let mut manifest = shards.manifest.clone();
+        let parts = manifest["parts"].as_array_mut().expect("parts");
+        let full = |p: &&mut Value| p["shards"].as_array().is_some_and(|s| !s.is_empty());
+        let part = parts.iter_mut().find(full).expect("a part with a shard");
+        let shard = &mut part["shards"][0];
+        let path = root.join(shard["path"].as_str().expect("a path"));
+        shard["bytes"] = bytes.len().into();
+        std::fs::write(path, bytes).expect("a shard");
+        std::fs::write(root.join("manifest.json"), manifest.to_string()).expect("a manifest");
+        read(&root.to_string_lossy());
+    });
 }
 
 /// Options with the small cap.
@@ -92,7 +138,7 @@ fn check_samples(n_coils: usize, n: usize, n_samples: usize, mask: &[bool]) {
 }
 
 /// Errors are one line and name something.
-fn check_error(error: &omnimri_image::Error) {
+pub fn check_error(error: &omnimri_image::Error) {
     let text = error.to_string();
     assert!(!text.is_empty() && !text.contains('\n'), "{text:?}");
 }

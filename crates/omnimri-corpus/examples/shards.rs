@@ -3,6 +3,8 @@
 //! ```text
 //! shards miniature DIR NAME...             a made-up copy of each dataset's layout below DIR
 //! shards build DATA OUT THREADS NAME...    builds, both splits, and prints the report as JSON
+//! shards fill DATA OUT URL MODEL REQUESTS stop|measured CACHE NAME...
+//!                                          builds with a model behind an OpenAI-compatible address; CACHE - for none
 //! shards dump OUT SPLIT                    one JSON line a record; pixels as SHA-256
 //! shards blocks OUT SPLIT SEED N MIB       decodes N shuffled blocks and prints rows, pixels and seconds
 //! ```
@@ -13,9 +15,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use omnimri_corpus::catalogue::Use;
+use omnimri_corpus::filler::{Budget, OpenAi, OpenAiConfig};
 use omnimri_corpus::miniature::write_miniature;
 use omnimri_corpus::shard::Record;
-use omnimri_corpus::{BuildOptions, ShardSet, Split, build, find};
+use omnimri_corpus::{BuildOptions, BuildReport, ShardSet, Split, build, build_with, find};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -27,9 +30,20 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["miniature", dir, names @ ..] => miniature(Path::new(dir), names),
         ["build", data, out, threads, names @ ..] => run(data, out, threads, names),
+        [
+            "fill",
+            data,
+            out,
+            url,
+            model,
+            requests,
+            otherwise,
+            cache,
+            names @ ..,
+        ] => fill(data, out, [url, model, requests, otherwise, cache], names),
         ["dump", out, split] => dump(out, split),
         ["blocks", out, split, seed, n, mib] => blocks(out, split, seed, n, mib),
-        _ => Err("usage: shards miniature|build|dump|blocks ...".into()),
+        _ => Err("usage: shards miniature|build|fill|dump|blocks ...".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,6 +68,30 @@ fn run(data: &str, out: &str, threads: &str, names: &[&str]) -> Outcome<()> {
         threads: Some(threads.parse()?),
         ..BuildOptions::new(data, out, Use::Unclear)
     })?;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
+    Ok(())
+}
+
+fn fill(data: &str, out: &str, filler: [&str; 5], names: &[&str]) -> Outcome<()> {
+    let [url, model, requests, otherwise, cache] = filler;
+    let filler = OpenAi::new(OpenAiConfig {
+        budget: Budget {
+            max_requests: requests.parse()?,
+            ..Budget::default()
+        },
+        otherwise: serde_json::from_value(otherwise.into())?,
+        cache: (cache != "-").then(|| cache.into()),
+        ..OpenAiConfig::new(url, model)
+    })?;
+    let options = BuildOptions {
+        names: names.iter().map(|n| (*n).to_owned()).collect(),
+        ..BuildOptions::new(data, out, Use::Unclear)
+    };
+    let report = build_with(&options, &filler, &mut |_| {})?;
+    let report = BuildReport {
+        text: Some(filler.counts()),
+        ..report
+    };
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use omnimri_image::{Acquisition, Plane, Zyx};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::stack::Stack;
+use crate::study::histogram;
 
 /// Name of the catalogue entry an example came from; cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,10 +207,7 @@ pub struct Example {
 impl Example {
     /// Number of voxels of every annotated term, by rising value; 0 for looked for and not there.
     pub fn label_counts(&self) -> Vec<(Term, usize)> {
-        let mut counts = [0usize; 256];
-        for &value in self.labels.iter().flatten() {
-            counts[usize::from(value)] += 1;
-        }
+        let counts = histogram(self.labels.as_deref().unwrap_or_default());
         let mut out: Vec<_> = self
             .annotated
             .iter()

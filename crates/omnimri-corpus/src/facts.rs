@@ -1,12 +1,11 @@
 //! From the classes and labels of an example to facts.
 
 use omnimri_findings::facts::canonical;
-use omnimri_findings::{
-    Fact, Label, Measurement, Sequence, Side, Term, TumourClass, lesion_signal, measure,
-};
+use omnimri_findings::{Fact, Label, Measurement, Sequence, Side, Term, lesion_signal};
 use omnimri_image::{Acquisition, Affine, Geometry, Plane, SourceKind, Trust, Volume, Zyx};
 
 use crate::example::Example;
+use crate::study::Study;
 
 /// A pixel belongs to the head when it is brighter than this share of the brightest.
 pub(crate) const HEAD: f32 = 0.1;
@@ -18,55 +17,7 @@ const SURELY_ASIDE: f64 = 0.07;
 impl Example {
     /// What the dataset's classes and labels say, in canonical order. Nothing that is not known is among them.
     pub fn facts(&self) -> Vec<Fact> {
-        let classes = &self.classes;
-        let mut facts = Vec::new();
-        facts.extend(classes.plane.map(Fact::Plane));
-        facts.extend(classes.sequence.map(Fact::Sequence));
-        facts.extend(classes.region.map(Fact::Region));
-        facts.extend(classes.tumour.map(Fact::Tumour));
-        facts.extend(classes.cardiac.map(Fact::Cardiac));
-        for (term, n) in self.label_counts() {
-            if term == Label::MsLesion {
-                facts.push(Fact::MsLesions { present: n > 0 });
-            } else if n > 0 && !term.is_finding() {
-                facts.push(Fact::Structure(term));
-            }
-        }
-        if let Some((term, volume, measurement)) = self.main_lesion() {
-            facts.push(Fact::Extent(measurement.extent()));
-            facts.extend(self.lesion_side(term, &measurement).map(Fact::Location));
-            let labels = self.labels.as_deref().unwrap_or_default();
-            let signal = lesion_signal(labels, term.value(), &volume, classes.sequence);
-            facts.extend(signal.map(Fact::Signal));
-        }
-        canonical(&facts)
-    }
-
-    /// The tumour with the most voxels, with its measurement. Scattered lesions have no one place and size.
-    pub(crate) fn main_lesion(&self) -> Option<(Term, Volume, Measurement)> {
-        let tumour = |term: Term| term.label().and_then(TumourClass::from_label);
-        let (term, _) = self
-            .label_counts()
-            .into_iter()
-            .filter(|&(term, n)| n > 0 && tumour(term).is_some())
-            .max_by_key(|&(_, n)| n)?;
-        let volume = self.volume();
-        let measurement = measure(self.labels.as_deref()?, term.value(), &volume)?;
-        Some((term, volume, measurement))
-    }
-
-    /// Image left, image right or midline, in the slice with the most of the lesion; `None` if unclear or sagittal.
-    fn lesion_side(&self, term: Term, measurement: &Measurement) -> Option<Side> {
-        if self.classes.plane == Some(Plane::Sagittal) {
-            return None;
-        }
-        let size = self.image.size;
-        let z = measurement.largest_slice;
-        let area = size.y * size.x;
-        let mask = &self.labels.as_deref()?[z * area..(z + 1) * area];
-        side_of(self.image.slice(z), mask, term.value(), size.x, |byte| {
-            self.image.intensity(byte) > HEAD * self.image.peak
-        })
+        Study::of(self).facts()
     }
 
     /// The image as a [`Volume`] in the source's own units; sides are the image's, spacing is trusted where known.
@@ -74,12 +25,7 @@ impl Example {
         let spacing = self.image.spacing_mm;
         let untrusted = |what: &str| Trust::Untrusted(format!("the dataset gives no {what}"));
         Volume {
-            voxels: self
-                .image
-                .voxels
-                .iter()
-                .map(|&byte| self.image.intensity(byte))
-                .collect(),
+            voxels: self.image.intensities(),
             n_frames: 1,
             geometry: Geometry {
                 size: self.image.size,
@@ -104,6 +50,47 @@ impl Example {
             source: SourceKind::Image,
             warnings: Vec::new(),
         }
+    }
+}
+
+impl Study<'_> {
+    /// Of [`Example::facts`].
+    pub fn facts(&self) -> Vec<Fact> {
+        let classes = &self.example.classes;
+        let mut facts = Vec::new();
+        facts.extend(classes.plane.map(Fact::Plane));
+        facts.extend(classes.sequence.map(Fact::Sequence));
+        facts.extend(classes.region.map(Fact::Region));
+        facts.extend(classes.tumour.map(Fact::Tumour));
+        facts.extend(classes.cardiac.map(Fact::Cardiac));
+        for &(term, n) in &self.counts {
+            if term == Label::MsLesion {
+                facts.push(Fact::MsLesions { present: n > 0 });
+            } else if n > 0 && !term.is_finding() {
+                facts.push(Fact::Structure(term));
+            }
+        }
+        if let Some((term, measurement)) = self.main_lesion() {
+            facts.push(Fact::Extent(measurement.extent()));
+            facts.extend(self.lesion_side(term, measurement).map(Fact::Location));
+            let labels = self.example.labels.as_deref().unwrap_or_default();
+            let signal = lesion_signal(labels, term.value(), self.volume(), classes.sequence);
+            facts.extend(signal.map(Fact::Signal));
+        }
+        canonical(&facts)
+    }
+
+    /// Image left, image right or midline, in the slice with the most of the lesion; `None` if unclear or sagittal.
+    fn lesion_side(&self, term: Term, measurement: &Measurement) -> Option<Side> {
+        if self.example.classes.plane == Some(Plane::Sagittal) {
+            return None;
+        }
+        let image = &self.example.image;
+        let z = measurement.largest_slice;
+        let area = image.size.y * image.size.x;
+        let mask = &self.example.labels.as_deref()?[z * area..(z + 1) * area];
+        let is_head = |byte: u8| self.foreground[usize::from(byte)];
+        side_of(image.slice(z), mask, term.value(), image.size.x, is_head)
     }
 }
 
@@ -146,7 +133,7 @@ mod tests {
     use super::*;
     use crate::example::{Classes, DatasetId, Split};
     use crate::stack::{Raw, Stack};
-    use omnimri_findings::{Region, Signal};
+    use omnimri_findings::{Region, Signal, TumourClass};
 
     fn example(column: usize) -> Example {
         let size = Zyx::new(1, 41, 61);

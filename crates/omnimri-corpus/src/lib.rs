@@ -5,11 +5,11 @@
 //!
 //! - `catalogue`, `kinds`, `builtin`: what is known of each dataset; the files lie in `catalogue/` at the root
 //! - `adapter`: from a layout to items, driven by the entry's settings
-//! - `stack`, `example`, `facts`, `details`: one example and what is known of it
+//! - `stack`, `example`, `facts`, `details`: one example and what is known of it; `study`: each number measured once
 //! - `describe`, `measured`: five-level descriptions with the origin of every sentence
 //! - `filler`: levels written by a model behind an OpenAI-compatible address
 //! - `instruct`: what is asked of an image and the right answers
-//! - `load`: a whole dataset into memory
+//! - `load`: a whole dataset into memory; `copies`: what of it is nearly the same as a validation image
 //! - `listing`, `check`, `stats`, `totals`, `licence`: what the command line prints, as structs with `Display` and serde
 //! - `build`, `shard`: datasets to Parquet shards, and from shards to training
 //! - `harmonise`: quality measures, grids and intensities that can be undone, sequence and plane, de-identification
@@ -25,6 +25,7 @@ mod builtin;
 pub mod card;
 pub mod catalogue;
 pub mod check;
+pub mod copies;
 pub mod describe;
 mod details;
 mod error;
@@ -40,10 +41,12 @@ pub mod listing;
 pub mod load;
 pub mod measured;
 pub mod miniature;
+mod select;
 pub mod shard;
 mod signature;
 pub mod stack;
 pub mod stats;
+mod study;
 pub mod synth;
 mod table;
 pub mod totals;

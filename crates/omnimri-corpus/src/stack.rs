@@ -2,6 +2,8 @@
 
 use omnimri_image::Zyx;
 
+use crate::select::Ranks;
+
 /// Share of voxels below the darkest and above the brightest stored value.
 const TAIL: f64 = 0.001;
 
@@ -66,7 +68,7 @@ impl Stack {
         let peak = raw.voxels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let size = fitted(raw.size, max_side);
         let scale = 255.0 / (window[1] - window[0]).max(f32::MIN_POSITIVE);
-        let byte = |v: f32| ((v - window[0]) * scale).clamp(0.0, 255.0).round() as u8;
+        let byte = |v: f32| nearest(((v - window[0]) * scale).clamp(0.0, 255.0));
         let voxels = if size == raw.size {
             raw.voxels.iter().map(|&v| byte(v)).collect()
         } else {
@@ -98,10 +100,23 @@ impl Stack {
         &self.voxels[z * n..(z + 1) * n]
     }
 
+    /// All intensities in the source's own units, `[z][y][x]`.
+    pub fn intensities(&self) -> Vec<f32> {
+        let of: [f32; 256] = std::array::from_fn(|byte| self.intensity(byte as u8));
+        self.voxels.iter().map(|&b| of[usize::from(b)]).collect()
+    }
+
     /// Intensity in the source's own units of a stored byte.
     pub fn intensity(&self, byte: u8) -> f32 {
         self.window[0] + f32::from(byte) / 255.0 * (self.window[1] - self.window[0])
     }
+}
+
+/// The nearest whole number of 0 to 255, halves upwards: what `round` gives, without a call into the C library a voxel.
+fn nearest(v: f32) -> u8 {
+    let whole = v as u8;
+    // Exact: both are below 2^24.
+    whole + u8::from(v - f32::from(whole) >= 0.5)
 }
 
 /// The 0.1 and 99.9 percentiles; a constant volume gets a window of width 1.
@@ -109,14 +124,11 @@ fn robust_window(voxels: &[f32]) -> [f32; 2] {
     if voxels.is_empty() {
         return [0.0, 1.0];
     }
-    let mut sorted = voxels.to_vec();
-    let last = (sorted.len() - 1) as f64;
+    let mut ranks = Ranks::of(voxels);
+    let last = (voxels.len() - 1) as f64;
     let at = |share: f64| (last * share).round() as usize;
-    let (from, to) = (at(TAIL), at(1.0 - TAIL));
-    let low = *sorted.select_nth_unstable_by(from, f32::total_cmp).1;
-    // What lies before is smaller, so the rest is enough to look in.
-    let rest = &mut sorted[from..];
-    let high = *rest.select_nth_unstable_by(to - from, f32::total_cmp).1;
+    let low = ranks.at(at(TAIL)).unwrap_or_default();
+    let high = ranks.at(at(1.0 - TAIL)).unwrap_or_default();
     if high > low {
         return [low, high];
     }

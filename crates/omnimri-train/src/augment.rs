@@ -1,142 +1,198 @@
-//! Random geometry and intensity changes of training slices; a pure function of the generator given.
+//! How training slices are changed: limits of geometry by region, and the intensities and artefacts of
+//! [`omnimri_corpus::augment`]; a pure function of the generator given.
+//!
+//! Geometry is drawn here and done by the resampling that brings a slice onto the network's square, so that pixels are
+//! interpolated once and masks are shared out from the grid they were drawn on.
 
+use omnimri_corpus::augment::{Affine, AffineLimits, Recipe, Slice};
 use omnimri_findings::Region;
+use omnimri_model::config::NEIGHBOURS;
 use omnimri_model::mirror::MIRRORED;
-use omnimri_model::preprocess::{Affine2, resample};
+use omnimri_model::preprocess::Affine2;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
-/// How far a slice may be changed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Strength {
-    /// Largest rotation in degrees.
-    pub rotation_deg: f32,
-    /// Largest relative change of scale.
-    pub scale: f32,
-    /// Largest shift along rows (down) and columns in shares of the side.
-    pub shift: [f32; 2],
-    /// May left and right be exchanged? Only where no label names a side or level along that axis.
-    pub mirror: bool,
+/// Rotation of a heart, whose position in the chest differs more between people than that of a head between scans.
+const HEART_DEG: f32 = 25.0;
+/// Strength beyond which nothing can be recognised.
+const STRONGEST: f32 = 5.0;
+
+/// How strongly the slices of an ingredient are changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augment {
+    /// Of the geometry that the batch's kind allows; 1 is all of it, 0 none.
+    pub geometry: f32,
+    /// Steps that change intensities; an empty list leaves them.
+    pub intensities: Recipe,
 }
 
-impl Strength {
-    /// For a region; mirrored where both sides look alike and no label depends on the side.
-    pub fn of(region: Option<Region>) -> Self {
-        let mirror = region.is_some_and(|r| MIRRORED.contains(&r));
-        let rotation_deg = if region == Some(Region::Heart) {
-            25.0
-        } else {
-            12.0
-        };
+impl Default for Augment {
+    fn default() -> Self {
         Self {
+            geometry: 1.0,
+            intensities: Recipe::training().intensities(),
+        }
+    }
+}
+
+impl Augment {
+    /// Where a value is impossible: the key, what was expected, what was found.
+    pub fn fault(&self) -> Option<(&'static str, &'static str, String)> {
+        if !(0.0..=STRONGEST).contains(&self.geometry) {
+            let key = "mixture.augment.geometry";
+            return Some((key, "between 0 and 5", self.geometry.to_string()));
+        }
+        let key = "mixture.augment.intensities";
+        for step in &self.intensities.0 {
+            if step.transform.is_geometric() {
+                let found = step.transform.name().to_owned();
+                return Some((key, "intensities; geometry has a key of its own", found));
+            }
+            if !(0.0..=1.0).contains(&step.probability)
+                || !(0.0..=STRONGEST).contains(&step.strength)
+            {
+                let found = format!("{} and {}", step.probability, step.strength);
+                return Some((key, "a probability of 0 to 1, a strength of 0 to 5", found));
+            }
+        }
+        None
+    }
+
+    /// The change of a labelled slice of a region; mirrored where both sides look alike and no label depends on the side.
+    pub fn full(&self, region: Option<Region>) -> Change {
+        let most = AffineLimits::TRAINING;
+        let rotation_deg = match region {
+            Some(Region::Heart) => HEART_DEG,
+            _ => most.rotation_deg,
+        };
+        let limits = AffineLimits {
             rotation_deg,
-            scale: 0.18,
             shift: match region {
                 // A vertebra's level is counted from the sacrum, not read off its place in the picture: where the field of view
-                // sits along the spine must tell nothing.
+                // sits along the spine must tell little.
                 Some(Region::LumbarSpine) => [0.25, 0.12],
-                _ => [0.08, 0.08],
+                _ => most.shift,
             },
+            ..most
+        };
+        self.within(limits, region.is_some_and(|r| MIRRORED.contains(&r)))
+    }
+
+    /// The change of a slice of which text is true: sides, planes and sizes stay so.
+    pub fn mild(&self) -> Change {
+        let limits = AffineLimits {
+            rotation_deg: 6.0,
+            scale: 0.08,
+            shift: [0.04; 2],
+        };
+        self.within(limits, false)
+    }
+
+    /// The change of a slice whose acquisition is simulated.
+    pub fn scanned(&self) -> Change {
+        let limits = AffineLimits {
+            rotation_deg: 8.0,
+            scale: 0.1,
+            shift: [0.03; 2],
+        };
+        let mut change = self.within(limits, true);
+        // What is measured is the truth that the network is to find: it may be noisy, but not ghosted.
+        change.intensities.0.retain(|s| !s.transform.is_artefact());
+        change
+    }
+
+    fn within(&self, limits: AffineLimits, mirror: bool) -> Change {
+        Change {
+            limits: limits.scaled(self.geometry),
             mirror,
+            intensities: self.intensities.clone(),
         }
     }
 }
 
-/// A random map from network position to (unchanged) network position on a square of `side` pixels.
-pub fn geometry(rng: &mut ChaCha8Rng, side: usize, strength: Strength) -> Affine2 {
-    let mut within = |a: f32| {
-        if a > 0.0 {
-            rng.random_range(-a..a)
+/// How far one slice may be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    limits: AffineLimits,
+    /// May left and right be exchanged? Only where no label names a side or level along that axis.
+    mirror: bool,
+    intensities: Recipe,
+}
+
+impl Change {
+    /// A random map from network position to (unchanged) network position on a square of `side` pixels.
+    pub fn geometry(&self, rng: &mut ChaCha8Rng, side: usize) -> Affine2 {
+        let map = Affine2(Affine::random(self.limits, side, side, rng).0);
+        if self.mirror && rng.random_bool(0.5) {
+            map.after(&Affine2(Affine::mirror(side).0))
         } else {
-            0.0
-        }
-    };
-    let angle = within(strength.rotation_deg).to_radians();
-    let (zoom, stretch) = (
-        1.0 + within(strength.scale),
-        1.0 + within(strength.scale / 3.0),
-    );
-    // Small shifts are the rule and large ones happen: a product of two draws peaks at zero.
-    let mut shift = |a: f32| within(a) * within(1.0).abs() * side as f32;
-    let (dy, dx) = (shift(strength.shift[0]), shift(strength.shift[1]));
-    let mirror = if strength.mirror && rng.random_bool(0.5) {
-        -1.0
-    } else {
-        1.0
-    };
-    let (s, c) = angle.sin_cos();
-    let centre = (side as f32 - 1.0) / 2.0;
-    let rows = [
-        [zoom * stretch * c, -zoom * s * mirror],
-        [zoom * s, zoom / stretch * c * mirror],
-    ];
-    let offset = |r: [f32; 2], d: f32| centre + d - r[0] * centre - r[1] * centre;
-    Affine2([
-        [rows[0][0], rows[0][1], offset(rows[0], dy)],
-        [rows[1][0], rows[1][1], offset(rows[1], dx)],
-    ])
-}
-
-/// A random change of intensities in the network's range (-1 to 1, a little beyond): gamma, contrast, brightness, a smooth
-/// bias field, noise, and now and then blur by shrinking.
-pub fn intensity(rng: &mut ChaCha8Rng, image: &mut [f32], side: usize, stride: usize) {
-    let gamma = rng.random_range(-0.35f32..0.35).exp();
-    let contrast = rng.random_range(0.8f32..1.2);
-    let brightness = rng.random_range(-0.1f32..0.1);
-    let bias: [f32; 4] = std::array::from_fn(|_| rng.random_range(-0.2..0.2));
-    let noise = if rng.random_bool(0.4) {
-        rng.random_range(0.0f32..0.08)
-    } else {
-        0.0
-    };
-    if rng.random_bool(0.15) {
-        soften(image, side, stride);
-    }
-    for (i, pixel) in image.chunks_exact_mut(stride).enumerate() {
-        let y = (i / side) as f32 / side as f32 - 0.5;
-        let x = (i % side) as f32 / side as f32 - 0.5;
-        let field =
-            1.0 + bias[0] * y + bias[1] * x + bias[2] * y * x * 2.0 + bias[3] * (y * y - x * x);
-        for v in pixel {
-            let unit = ((*v + 1.0) / 2.0).clamp(0.0, 1.5).powf(gamma) * field * contrast
-                + brightness * 0.5;
-            let grain = if noise > 0.0 {
-                noise * gaussian(rng)
-            } else {
-                0.0
-            };
-            *v = (unit + grain).clamp(-0.1, 1.6) * 2.0 - 1.0;
+            map
         }
     }
-}
 
-/// A standard normal value (sum of uniforms: cheap, and its tails do not matter here).
-pub fn gaussian(rng: &mut ChaCha8Rng) -> f32 {
-    (0..4).map(|_| rng.random::<f32>()).sum::<f32>() * 1.732 - 3.464
-}
-
-/// Halves the resolution and restores the size.
-fn soften(image: &mut [f32], side: usize, stride: usize) {
-    let half = side / 2;
-    let down = Affine2::fit(side, side, 1.0, half);
-    let up = Affine2::fit(half, half, 1.0, side);
-    for channel in 0..stride {
-        let plane: Vec<f32> = image
-            .iter()
-            .skip(channel)
-            .step_by(stride)
-            .copied()
-            .collect();
-        let mut small = vec![0.0; half * half];
-        resample(&plane, (side, side), &down, -1.0, &mut small, half, (0, 1));
-        resample(
-            &small,
-            (half, half),
-            &up,
-            -1.0,
+    /// `image` with its intensities changed; the same seed changes every slice of a volume alike.
+    ///
+    /// # Shapes
+    /// - `image`: `[side, side, 3]` in the network's range
+    pub fn intensity(&self, image: Vec<f32>, side: usize, seed: u64) -> Vec<f32> {
+        let slice = Slice {
             image,
-            side,
-            (channel, stride),
-        );
+            height: side,
+            width: side,
+            channels: NEIGHBOURS,
+            labels: None,
+            boxes: Vec::new(),
+            facts: Vec::new(),
+            mirror: false,
+        };
+        self.intensities.apply(&slice, seed).image
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omnimri_corpus::augment::Transform;
+    use rand::SeedableRng;
+
+    #[test]
+    fn strength_0_changes_nothing_and_hearts_keep_their_sides() {
+        let still = Augment {
+            geometry: 0.0,
+            intensities: Recipe(Vec::new()),
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let change = still.full(Some(Region::Heart));
+        let (y, x) = change.geometry(&mut rng, 31).apply(4.0, 27.0);
+        assert!((y - 4.0).abs() < 1e-4 && (x - 27.0).abs() < 1e-4);
+        let image: Vec<f32> = (0..31 * 31 * NEIGHBOURS)
+            .map(|k| (k % 7) as f32 / 7.0)
+            .collect();
+        assert_eq!(change.intensity(image.clone(), 31, 5), image);
+        let usual = Augment::default();
+        assert_ne!(usual.full(None).intensity(image.clone(), 31, 5), image);
+        // Some of the brains are mirrored, and none of the hearts.
+        let mirrored = |region, seed| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let map = usual.full(Some(region)).geometry(&mut rng, 31);
+            map.apply(15.0, 20.0).1 < map.apply(15.0, 10.0).1
+        };
+        let n = (0..40).filter(|k| mirrored(Region::Brain, *k)).count();
+        assert!((8..32).contains(&n), "{n} of 40");
+        assert!((0..40).all(|k| !mirrored(Region::Heart, k)));
+    }
+
+    #[test]
+    fn geometry_among_the_intensities_is_a_fault() {
+        assert_eq!(Augment::default().fault(), None);
+        let with = |transform, strength| Augment {
+            geometry: 1.0,
+            intensities: Recipe::only(transform, strength),
+        };
+        assert!(with(Transform::Elastic, 1.0).fault().is_some());
+        assert!(with(Transform::Noise, f32::NAN).fault().is_some());
+        assert_eq!(with(Transform::Noise, 0.5).fault(), None);
     }
 }

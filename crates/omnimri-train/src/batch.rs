@@ -1,5 +1,6 @@
 //! From examples to the numbers of a batch; a pure function of (seed, step), so that a resumed run sees the same batches.
 
+use omnimri_corpus::augment::normal;
 use omnimri_corpus::{DatasetId, Example};
 use omnimri_findings::{CardiacClass, Region, Sequence, TumourClass};
 use omnimri_image::Plane;
@@ -15,7 +16,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::augment::{self, Strength};
+use crate::augment::Change;
 use crate::config::Ingredient;
 
 /// Slices on the network's grid, `[n, side, side, 3]`.
@@ -200,13 +201,13 @@ pub struct Sampled {
     pub affine: Affine2,
 }
 
-/// Samples an example onto a square of `side`, changed by `strength` (unchanged where none).
+/// Samples an example onto a square of `side`, changed within `change` (not at all where none).
 pub fn sample(
     rng: &mut ChaCha8Rng,
     e: &Example,
     side: usize,
     slices: usize,
-    strength: Option<Strength>,
+    change: Option<&Change>,
 ) -> Sampled {
     let (h, w) = (e.image.size.y, e.image.size.x);
     let aspect = e.image.spacing_mm.map_or(1.0, |s| s.y / s.x);
@@ -216,8 +217,8 @@ pub fn sample(
         let (bottom, right) = ((h - 1) as f32, (w - 1) as f32);
         fit = Affine2([[-1.0, 0.0, bottom], [0.0, -1.0, right]]).after(&fit);
     }
-    let affine = match strength {
-        Some(s) => fit.after(&augment::geometry(rng, side, s)),
+    let affine = match change {
+        Some(c) => fit.after(&c.geometry(rng, side)),
         None => fit,
     };
     let z = chosen_slices(rng, e.image.size.z, slices);
@@ -236,7 +237,7 @@ pub fn sample(
     };
     let mut data = Vec::with_capacity(z.len() * side * side * NEIGHBOURS);
     // One seed for the intensities: the same change for every slice of a volume.
-    let change: u64 = rng.random();
+    let seed: u64 = rng.random();
     for &k in &z {
         let last = e.image.size.z - 1;
         let around = [k.saturating_sub(1), k, (k + 1).min(last)];
@@ -246,12 +247,11 @@ pub fn sample(
             around.iter().map(|k| plane(*k)).collect()
         };
         let n = side * side * NEIGHBOURS;
-        let mut stacked = stack_neighbours(&planes)[n..2 * n].to_vec();
-        if strength.is_some() {
-            let mut rng = ChaCha8Rng::seed_from_u64(change);
-            augment::intensity(&mut rng, &mut stacked, side, NEIGHBOURS);
-        }
-        data.extend(stacked);
+        let stacked = stack_neighbours(&planes)[n..2 * n].to_vec();
+        data.extend(match change {
+            Some(c) => c.intensity(stacked, side, seed),
+            None => stacked,
+        });
     }
     Sampled { data, z, affine }
 }
@@ -272,8 +272,8 @@ pub fn dense(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Opti
         .zip(seeds)
         .map(|(e, s)| {
             let mut rng = ChaCha8Rng::seed_from_u64(s);
-            let strength = Some(Strength::of(e.classes.region));
-            let sampled = sample(&mut rng, e, side, ingredient.slices, strength);
+            let change = ingredient.augment.full(e.classes.region);
+            let sampled = sample(&mut rng, e, side, ingredient.slices, Some(&change));
             let masks = mask_targets(e, &sampled, &tasks, side, grid);
             (sampled.data, masks, sampled.z.len())
         })
@@ -370,9 +370,9 @@ pub fn classes(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Op
                     e.image.size.z == 1 && class_targets(e).iter().any(Option::is_some)
                 })?
                 .first()?;
-            let strength = Some(Strength::of(e.classes.region));
+            let change = ingredient.augment.full(e.classes.region);
             (
-                sample(&mut rng, e, SIDE, 1, strength).data,
+                sample(&mut rng, e, SIDE, 1, Some(&change)).data,
                 class_targets(e),
             )
         };
@@ -401,8 +401,8 @@ pub fn restore(seed: u64, step: u64, pool: &Pool, ingredient: &Ingredient) -> Op
     };
     let middle = NEIGHBOURS / 2;
     for e in drawn {
-        let strength = Some(Strength::of(e.classes.region));
-        let mut sampled = sample(&mut rng, e, side, ingredient.slices, strength);
+        let change = ingredient.augment.full(e.classes.region);
+        let mut sampled = sample(&mut rng, e, side, ingredient.slices, Some(&change));
         for image in sampled.data.chunks_exact_mut(side * side * NEIGHBOURS) {
             let value = |y: usize, x: usize| image[(y * side + x) * NEIGHBOURS + middle];
             for y in (0..side).step_by(2) {
@@ -434,7 +434,7 @@ fn hide(rng: &mut ChaCha8Rng, image: &mut [f32], side: usize) {
                         *v = if hidden {
                             -1.0
                         } else {
-                            *v + noise * augment::gaussian(rng)
+                            *v + noise * normal(rng)
                         };
                     }
                 }

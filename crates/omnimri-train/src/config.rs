@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Augment;
 use crate::error::{Error, Result};
 
 /// Configuration of a run; unknown keys are errors.
@@ -173,6 +174,9 @@ pub struct Ingredient {
     /// Simulated acquisitions that are made once and drawn again and again; 0 to make every one anew (reconstruction).
     #[serde(default)]
     pub bank: usize,
+    /// How strongly its slices are changed.
+    #[serde(default)]
+    pub augment: Augment,
 }
 
 fn one() -> usize {
@@ -290,6 +294,9 @@ impl TrainConfig {
                     "a kind that trains a part of `learn`",
                     found,
                 );
+            }
+            if let Some((key, expected, found)) = i.augment.fault() {
+                return fail(key, expected, found);
             }
             let all = self.shards.is_some() && self.sets.is_empty();
             if let Some(set) = i.sets.iter().find(|s| !all && !self.sets.contains(s)) {

@@ -1,10 +1,9 @@
 //! Images that are no MRI slice, for the class "out of scope": blank, noise, ramps, stripes, shapes, photographs' statistics.
 
+use omnimri_corpus::augment::normal;
 use omnimri_model::config::NEIGHBOURS;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-
-use crate::augment::gaussian;
 
 /// One image in the network's range, `[side, side, 3]`.
 pub fn image(rng: &mut ChaCha8Rng, side: usize) -> Vec<f32> {
@@ -41,7 +40,7 @@ pub fn image(rng: &mut ChaCha8Rng, side: usize) -> Vec<f32> {
             let (fy, fx) = (y as f32, x as f32);
             let v = match kind {
                 0 => level,
-                1 => level * 0.3 + spread * gaussian(rng),
+                1 => level * 0.3 + spread * normal(rng),
                 2 => level + (ky * fy + kx * fx) / side as f32 * 2.0,
                 3 => level * 0.3 + spread * (ky * fy + kx * fx).sin(),
                 4 => shapes.iter().fold(-1.0, |v, s| {

@@ -6,7 +6,7 @@
 //! - `source`: examples in memory or from shards; `draw`: the batch of a step; `batch`, `augment`, `junk`, `synthetic`, `reconstruct`, `text`: kinds of batches
 //! - `objective`, `losses`: from a batch to a number; `clip`, `average`: steadier steps
 
-mod augment;
+pub mod augment;
 mod average;
 pub mod batch;
 mod card;

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::module::Module;
 use burn::prelude::*;
 use num_complex::Complex32;
+use omnimri_corpus::augment::normal;
+use omnimri_corpus::synth::{PhantomTask, phantom_example};
 use omnimri_model::OmniMri;
 use omnimri_model::config::NEIGHBOURS;
 use omnimri_model::predict::magnitude_slice;
@@ -28,7 +30,6 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::augment::{Strength, gaussian};
 use crate::batch::{Pool, sample, step_rng};
 use crate::config::Ingredient;
 use crate::objective::Loss;
@@ -115,19 +116,14 @@ impl Bank {
 fn acquisition(seed: u64, number: u64, pool: &Pool, i: &Ingredient) -> Option<Acquisition> {
     let mut rng = step_rng(seed ^ 0x7265_636f_6e00, number);
     let example = if rng.random_bool(SIMULATED) {
-        crate::synthetic::example(rng.random())?
+        phantom_example(PhantomTask::Head, rng.random()).ok()?
     } else {
         pool.draw(&mut rng, &i.sets, 1, |e| e.image.size.z == 1)?
             .first()
             .map(|e| (*e).clone())?
     };
-    let strength = Strength {
-        rotation_deg: 8.0,
-        scale: 0.1,
-        shift: [0.03, 0.03],
-        mirror: true,
-    };
-    let slices = sample(&mut rng, &example, MATRIX, 1, Some(strength)).data;
+    let change = i.augment.scanned();
+    let slices = sample(&mut rng, &example, MATRIX, 1, Some(&change)).data;
     let (phase, shading) = (smooth_field(&mut rng, 1.0), smooth_field(&mut rng, 0.15));
     let image: Vec<Complex32> = slices
         .chunks_exact(NEIGHBOURS)
@@ -218,7 +214,7 @@ fn pattern(rng: &mut ChaCha8Rng) -> Option<SamplingMask> {
 
 /// A smooth field: a plane and slow waves; `size` is one for a phase in radians.
 fn smooth_field(rng: &mut ChaCha8Rng, size: f32) -> impl Fn(usize, usize) -> f32 + use<> {
-    let w: [f32; 12] = std::array::from_fn(|_| gaussian(rng));
+    let w: [f32; 12] = std::array::from_fn(|_| normal(rng));
     move |y, x| {
         let (y, x) = (
             y as f32 / MATRIX as f32 - 0.5,

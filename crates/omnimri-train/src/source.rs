@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use omnimri_corpus::copies::{copies_of_validation, without};
 use omnimri_corpus::shard::{Prefetch, ShardSet};
 use omnimri_corpus::{Example, Split, load_all};
 
@@ -9,6 +10,8 @@ use crate::batch::Pool;
 use crate::config::{ShardSource, TrainConfig};
 use crate::error::{Error, Result};
 
+/// File of a run's folder that names the examples left out because validation has nearly the same image.
+const NEAR_COPIES: &str = "near-copies.json";
 /// Bytes of a megabyte.
 const MB: u64 = 1_000_000;
 
@@ -21,7 +24,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// Opens what the configuration names. Inputs that are left out are told on standard error.
+    /// Opens what the configuration names. Inputs that are left out are told on standard error: damaged ones, and images that
+    /// the validation part of any of the sets has nearly the same. Shards were built without either.
     ///
     /// # Errors
     /// If a dataset or the shards cannot be read.
@@ -36,7 +40,17 @@ impl Source {
         for r in &loaded.rejected {
             eprintln!("left out: {}: {}", r.path.display(), r.reason);
         }
-        Ok(Self::Memory(Arc::new(Pool::new(loaded.examples))))
+        let kept = config.out.join(NEAR_COPIES);
+        let copies = copies_of_validation(&config.data, &config.sets, &loaded.examples, &kept)?;
+        if !copies.is_empty() {
+            let n = copies.len();
+            eprintln!(
+                "left out: {n} examples that are nearly the same as a validation image, see {}",
+                kept.display()
+            );
+        }
+        let examples = without(loaded.examples, &copies);
+        Ok(Self::Memory(Arc::new(Pool::new(examples))))
     }
 
     /// The examples that the `draw`-th batch is drawn from: a function of the configuration and `draw` alone.

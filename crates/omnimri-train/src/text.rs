@@ -15,7 +15,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::augment::Strength;
 use crate::batch::{Pool, Sampled, Slices, mask_targets, sample, side_of, step_rng};
 use crate::config::{Ingredient, Kind};
 use crate::error::Result;
@@ -26,14 +25,6 @@ use crate::objective::{Loss, tensor};
 const VARIANTS: u64 = 6;
 /// Share of grounded answers whose `<seg>` state does not reach the query, so that dense batches need no text.
 const SEG_DROP: f64 = 0.5;
-
-/// Geometry changes that keep sides, planes and sizes true.
-const MILD: Strength = Strength {
-    rotation_deg: 6.0,
-    scale: 0.08,
-    shift: [0.04, 0.04],
-    mirror: false,
-};
 
 /// Sequences of a batch, padded on the right.
 #[derive(Debug, Clone)]
@@ -236,7 +227,7 @@ fn part(
     let sampled = if i.kind == Kind::TextOnly {
         None
     } else {
-        Some(sample(&mut rng, e, side, slices, Some(MILD)))
+        Some(sample(&mut rng, e, side, slices, Some(&i.augment.mild())))
     };
     let mask = match (&sampled, x.label) {
         (Some(s), Some(label)) => middle_mask(e, s, MaskTask::of(label), side, grid),

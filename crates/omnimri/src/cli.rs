@@ -464,9 +464,41 @@ pub struct CorpusBuild {
     /// Size at which a shard is full
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = bytes)]
     pub shard_size: u64,
+    /// Who writes the levels of a description on which a dataset says nothing
+    #[command(flatten)]
+    pub text: TextServer,
     /// The report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A vision-language model that writes what a dataset does not say. Without one, measured statements do.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Text by a model")]
+pub struct TextServer {
+    /// OpenAI-compatible server, up to the version: http://localhost:8000/v1 (default: none, measured statements)
+    #[arg(long, value_name = "URL", requires = "text_model")]
+    pub text_server: Option<String>,
+    /// Name of the model as the server knows it
+    #[arg(long, value_name = "NAME", requires = "text_server")]
+    pub text_model: Option<String>,
+    /// Environment variable that holds the server's key
+    #[arg(long, value_name = "VARIABLE", requires = "text_server")]
+    pub text_key: Option<String>,
+    /// Most requests, tries after a failure among them; what the cache holds costs none
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1000,
+        requires = "text_server"
+    )]
+    pub text_budget: u64,
+    /// Folder that keeps the answers, so that a build that goes on asks nothing twice
+    #[arg(long, value_name = "DIR", requires = "text_server")]
+    pub text_cache: Option<PathBuf>,
+    /// Go on with measured statements where the budget is spent or the server does not answer (default: stop)
+    #[arg(long, requires = "text_server")]
+    pub text_or_measured: bool,
 }
 
 /// Part of a dataset.

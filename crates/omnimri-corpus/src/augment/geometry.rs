@@ -18,8 +18,8 @@ pub struct AffineLimits {
     pub rotation_deg: f32,
     /// Largest relative change of scale; a third of it stretches.
     pub scale: f32,
-    /// Largest shift in shares of the side.
-    pub shift: f32,
+    /// Largest shift along rows (down) and columns in shares of the sides; small shifts are the rule.
+    pub shift: [f32; 2],
 }
 
 impl AffineLimits {
@@ -27,8 +27,19 @@ impl AffineLimits {
     pub const TRAINING: Self = Self {
         rotation_deg: 12.0,
         scale: 0.18,
-        shift: 0.06,
+        shift: [0.08; 2],
     };
+
+    /// Limits times a strength: 0 leaves every pixel where it is.
+    #[must_use]
+    pub fn scaled(self, strength: f32) -> Self {
+        Self {
+            rotation_deg: self.rotation_deg * strength,
+            // Beyond this the slice would turn inside out.
+            scale: (self.scale * strength).min(0.9),
+            shift: self.shift.map(|s| s * strength),
+        }
+    }
 }
 
 impl Affine {
@@ -43,9 +54,11 @@ impl Affine {
         };
         let angle = within(limits.rotation_deg).to_radians();
         let (zoom, stretch) = (1.0 + within(limits.scale), 1.0 + within(limits.scale / 3.0));
+        // Small shifts are the rule and large ones happen: a product of two draws peaks at zero.
+        let mut shift = |a: f32, side: usize| within(a) * within(1.0).abs() * side as f32;
         let (dy, dx) = (
-            within(limits.shift) * height as f32,
-            within(limits.shift) * width as f32,
+            shift(limits.shift[0], height),
+            shift(limits.shift[1], width),
         );
         let (s, c) = angle.sin_cos();
         let centre = [(height as f32 - 1.0) / 2.0, (width as f32 - 1.0) / 2.0];
@@ -160,12 +173,7 @@ impl Geometry {
         let (h, w) = (slice.height, slice.width);
         match step.transform {
             Transform::Affine => {
-                let most = AffineLimits::TRAINING;
-                let limits = AffineLimits {
-                    rotation_deg: most.rotation_deg * step.strength,
-                    scale: (most.scale * step.strength).min(0.9),
-                    shift: most.shift * step.strength,
-                };
+                let limits = AffineLimits::TRAINING.scaled(step.strength);
                 self.affine = Some(Affine::random(limits, h, w, rng));
             }
             Transform::Elastic => {

@@ -69,7 +69,7 @@ pub(super) fn noise(planes: &mut [Vec<f32>], strength: f32, rng: &mut ChaCha8Rng
 }
 
 /// A standard normal value (sum of uniforms: cheap, and its tails do not matter here).
-fn normal(rng: &mut ChaCha8Rng) -> f32 {
+pub fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let bits: u64 = rng.random();
     let sum: u64 = (0..4).map(|i| bits >> (16 * i) & 0xffff).sum();
     (sum as f32 / 65_535.0) * 1.732 - 3.464

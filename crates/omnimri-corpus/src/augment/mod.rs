@@ -25,6 +25,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use geometry::{Affine, AffineLimits, Elastic, Geometry};
+pub use intensity::normal;
 pub use mirror::{MirrorError, mirror_example, mirrored_fact, mirrored_term, mirrored_words};
 
 /// A box in pixels, ends exclusive.
@@ -67,7 +68,7 @@ pub struct Slice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transform {
-    /// Rotation, zoom, stretch and shift: 12 degrees, 18%, 6% and 6% of the side at strength 1.
+    /// Rotation, zoom, stretch and shift: at most 12 degrees, 18%, 6% and 8% of the side at strength 1.
     Affine,
     /// A smooth deformation of up to about 6 pixels at strength 1.
     Elastic,
@@ -128,7 +129,16 @@ impl Transform {
         }
     }
 
-    const fn is_geometric(self) -> bool {
+    /// True for what the scanner does wrong rather than how it is set.
+    pub const fn is_artefact(self) -> bool {
+        matches!(
+            self,
+            Self::LowResolution | Self::Ghost | Self::Motion | Self::Spike
+        )
+    }
+
+    /// True if it moves pixels.
+    pub const fn is_geometric(self) -> bool {
         matches!(self, Self::Affine | Self::Elastic | Self::Mirror)
     }
 }
@@ -190,6 +200,13 @@ impl Recipe {
                 })
                 .collect(),
         )
+    }
+
+    /// Only the steps that change intensities, for whoever moves pixels elsewhere.
+    #[must_use]
+    pub fn intensities(&self) -> Self {
+        let steps = self.0.iter().filter(|s| !s.transform.is_geometric());
+        Self(steps.copied().collect())
     }
 
     /// A changed slice. A slice whose arrays do not fit its size comes back unchanged.

@@ -21,7 +21,7 @@ use crate::catalogue::{CatalogueEntry, Use, find};
 use crate::describe::TextFiller;
 use crate::error::{Error, Result};
 use crate::example::{DatasetId, Split};
-use crate::harmonise::near::Signatures;
+use crate::harmonise::near::{Owner, Signatures};
 use crate::licence::gate;
 use crate::load::chosen;
 use crate::measured::MeasuredStatements;
@@ -32,7 +32,7 @@ use crate::shard::read::ShardReader;
 use crate::shard::store::{Root, Store};
 use crate::shard::write::WRITER_BYTES;
 
-use likes::Known;
+use likes::Likes;
 use part::{Keep, Run};
 
 pub use report::{BuildReport, Progress, Rows, Stages};
@@ -276,6 +276,7 @@ impl<'a> Build<'a> {
         } else {
             Vec::new()
         };
+        let old_train = Likes::of(old_train);
         for one in work {
             let keep = if write_val {
                 Keep::All
@@ -287,6 +288,7 @@ impl<'a> Build<'a> {
         if write_train {
             let mut val = self.signatures(Split::Val)?;
             val.append(&mut run.unwritten);
+            let val = Likes::of(val);
             for one in work {
                 self.part(one, Split::Train, Keep::All, &val, &mut run)?;
             }
@@ -303,22 +305,21 @@ impl<'a> Build<'a> {
     }
 
     /// Signatures of all rows of a split that are in shards.
-    fn signatures(&self, split: Split) -> Result<Vec<Known>> {
+    fn signatures(&self, split: Split) -> Result<Vec<(Owner, Signatures)>> {
         let mut out = Vec::new();
         for part in self.manifest.parts.iter().filter(|p| p.split == split) {
             for shard in &part.shards {
                 let reader = ShardReader::open(&self.store, shard)?;
                 let signatures = reader.binaries("signature", Signatures::from_bytes)?;
                 let ids = reader.texts("id")?;
-                out.extend(
-                    ids.into_iter()
-                        .zip(signatures)
-                        .map(|(id, signature)| Known {
-                            dataset: part.dataset.clone(),
-                            id,
-                            signature,
-                        }),
-                );
+                let subjects = reader.texts("subject")?;
+                let owners = ids.into_iter().zip(subjects).map(|(id, subject)| Owner {
+                    dataset: part.dataset.name().to_owned(),
+                    id,
+                    subject,
+                    split,
+                });
+                out.extend(owners.zip(signatures));
             }
         }
         Ok(out)

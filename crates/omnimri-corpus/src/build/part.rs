@@ -7,23 +7,22 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::estimate::estimate;
-use super::likes::{Known, like};
+use super::likes::Likes;
 use super::report::{Progress, Stages};
 use super::{Build, BuildOptions, Work};
 use crate::adapter::{Item, read_item};
-use crate::describe::{TextFiller, describe_with};
+use crate::copies::SLICES;
+use crate::describe::{TextFiller, describe_study};
 use crate::error::{Error, Result};
 use crate::example::{DatasetId, Split};
 use crate::harmonise::Quality;
-use crate::harmonise::near::Signatures;
-use crate::instruct::instructions;
+use crate::harmonise::near::{Owner, Signatures};
+use crate::instruct::{Known, instructions_of};
 use crate::shard::manifest::{LeftOut, Part, Why};
 use crate::shard::ordered::{self, ordered};
 use crate::shard::record::{Packed, Record};
 use crate::shard::write::ShardWriter;
-
-/// Slices of a volume that are compared with images of the other split.
-const SLICES: usize = 3;
+use crate::study::Study;
 
 /// What is kept of the items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +42,7 @@ pub(super) struct Run<'a> {
     fresh: usize,
     start: Instant,
     /// Images of the other split that are in no shard.
-    pub unwritten: Vec<Known>,
+    pub unwritten: Vec<(Owner, Signatures)>,
 }
 
 impl<'a> Run<'a> {
@@ -92,7 +91,7 @@ struct Items<'a> {
     licence: &'a str,
     items: Vec<&'a Item>,
     keep: Keep,
-    against: &'a [Known],
+    against: &'a Likes,
 }
 
 impl ordered::Work for Items<'_> {
@@ -138,20 +137,22 @@ impl Items<'_> {
 
         let clock = Instant::now();
         let signature = Signatures::of(&example.image, SLICES);
-        if let Some(reason) = like(self.against, &signature) {
+        if let Some(reason) = self.against.like(&signature) {
             return Err(Outcome::LeftOut(Why::NearDuplicate, reason));
         }
         if self.keep == Keep::Signatures {
             return Ok(Outcome::Signature(signature));
         }
         let variant = variant(self.options.seed, item);
-        let description = describe_with(&example, self.filler, variant)
+        let study = Study::of(&example);
+        let description = describe_study(&study, self.filler, variant)
             .map_err(|e| Outcome::Failed(Box::new(e)))?;
+        let instructions = instructions_of(&Known::of_study(&study), variant);
         let record = Record {
-            instructions: instructions(&example, variant),
             quality: Quality::of(&example.image),
             example,
             description,
+            instructions,
             licence: self.licence.to_owned(),
         };
         stages.text_s = clock.elapsed().as_secs_f64();
@@ -179,7 +180,7 @@ impl Build<'_> {
         work: &Work<'_>,
         split: Split,
         keep: Keep,
-        against: &[Known],
+        against: &Likes,
         run: &mut Run<'_>,
     ) -> Result<()> {
         let at = (keep == Keep::All).then(|| self.begin(&work.dataset, split));
@@ -274,11 +275,13 @@ impl Sink<'_, '_> {
         match outcome {
             Outcome::Failed(error) => Err(*error),
             Outcome::Signature(signature) => {
-                run.unwritten.push(Known {
-                    dataset: item.dataset.clone(),
+                let owner = Owner {
+                    dataset: item.dataset.name().to_owned(),
                     id: item.id.clone(),
-                    signature,
-                });
+                    subject: item.subject.clone(),
+                    split: item.split,
+                };
+                run.unwritten.push((owner, signature));
                 Ok(())
             }
             Outcome::LeftOut(why, reason) => self.leave_out(item, why, &reason),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::example::{DatasetId, Split};
+use crate::filler::Counts;
 use crate::shard::{Manifest, Peak, Why};
 
 /// How far a build is.
@@ -89,6 +90,9 @@ pub struct BuildReport {
     pub peak: Peak,
     /// Where the time went.
     pub stages: Stages,
+    /// What the model was asked that wrote missing levels; none where measured statements did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Counts>,
 }
 
 impl BuildReport {
@@ -103,6 +107,7 @@ impl BuildReport {
             left_out: BTreeMap::new(),
             peak: Peak::default(),
             stages: Stages::default(),
+            text: None,
         }
     }
 
@@ -140,6 +145,14 @@ impl fmt::Display for BuildReport {
                 Why::NearDuplicate => "nearly the same as one of the other split",
             };
             writeln!(f, "  left out     {n} {why}")?;
+        }
+        if let Some(c) = &self.text {
+            writeln!(
+                f,
+                "  model        {} requests ({} after a failure), {} tokens; {} levels from the cache, {} written, {} declined, \
+                 {} measured instead",
+                c.requests, c.retries, c.tokens, c.cached, c.written, c.declined, c.fallen_back
+            )?;
         }
         let s = &self.stages;
         let n = (new.train + new.val) as f64;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::shard::store::hex;
 
 /// A longer file is none of ours.
 const MAX_BYTES: u64 = 1 << 20;
@@ -40,14 +41,6 @@ impl Key<'_> {
         }
         hex(&digest.finalize())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
 }
 
 /// One answer as it lies on disk.

@@ -1,13 +1,13 @@
 //! What an instruction may be made from: the facts of an example, its boxes, and what was looked for.
 
 use crate::details::smallest_part;
-use omnimri_findings::components::components;
 use omnimri_findings::facts::canonical;
 use omnimri_findings::{Detail, Fact, Flip, Matter, Parameter, Term};
 use omnimri_image::{Plane, Zyx};
 use serde::{Deserialize, Serialize};
 
 use crate::example::{DatasetId, Example, QuestionAnswer, SourceText, Split};
+use crate::study::Study;
 
 /// More boxes are not asked for: an image with more parts is outlined, not boxed.
 const MOST_BOXES: usize = 32;
@@ -56,8 +56,14 @@ pub struct Known {
 impl Known {
     /// What is known of an example.
     pub fn of(example: &Example) -> Self {
-        let facts = example.statements();
-        let counts = example.label_counts();
+        Self::of_study(&Study::of(example))
+    }
+
+    /// What is known of an example under study.
+    pub(crate) fn of_study(study: &Study<'_>) -> Self {
+        let example = study.example;
+        let facts = study.statements().to_vec();
+        let counts = &study.counts;
         let select = |there: bool| {
             let of = counts.iter().filter(|(_, n)| (*n > 0) == there);
             of.map(|(term, _)| *term).collect::<Vec<_>>()
@@ -66,10 +72,10 @@ impl Known {
             id: example.id.clone(),
             dataset: example.dataset.clone(),
             split: example.split,
-            unknown: unknown(example, &facts),
+            unknown: unknown(study, &facts),
             present: select(true),
             absent: select(false),
-            boxes: boxes(example),
+            boxes: boxes(study),
             size: example.image.size,
             is_mr: example.classes.modality_mr == Some(true),
             texts: example.texts.clone(),
@@ -133,8 +139,9 @@ impl Known {
 }
 
 /// Whatever nobody recorded of an example and someone may ask.
-fn unknown(example: &Example, facts: &[Fact]) -> Vec<Matter> {
+fn unknown(study: &Study<'_>, facts: &[Fact]) -> Vec<Matter> {
     use omnimri_findings::Sequence::{CeAngio, Dce, Dsc, Lge, T1, T1Post};
+    let example = study.example;
     let classes = &example.classes;
     let mut out = Vec::new();
     let mut add = |unknown: bool, matter: Matter| {
@@ -175,7 +182,7 @@ fn unknown(example: &Example, facts: &[Fact]) -> Vec<Matter> {
     let sided = facts.iter().any(|f| matches!(f, Fact::Location(_)));
     let sagittal = classes.plane == Some(Plane::Sagittal);
     add(
-        example.main_lesion().is_some() && !sided && sagittal,
+        study.main_lesion().is_some() && !sided && sagittal,
         Matter::Side,
     );
     if let Some(region) = classes.region.filter(|_| untold) {
@@ -193,7 +200,8 @@ fn unknown(example: &Example, facts: &[Fact]) -> Vec<Matter> {
 }
 
 /// A box around every connected part of every finding, or the dataset's own boxes where it gives any.
-fn boxes(example: &Example) -> Vec<TermBox> {
+fn boxes(study: &Study<'_>) -> Vec<TermBox> {
+    let example = study.example;
     let size = example.image.size;
     if !example.boxes.is_empty() {
         let outward = |share: f64, n: usize, up: bool| {
@@ -230,40 +238,22 @@ fn boxes(example: &Example) -> Vec<TermBox> {
             Vec::new()
         };
     }
-    let Some(labels) = example.labels.as_deref() else {
-        return Vec::new();
-    };
     let mut out = Vec::new();
-    for term in example.present().into_iter().filter(|t| t.is_finding()) {
-        let parts = components(size, |k| labels[k] == term.value());
-        let smallest = smallest_part(&parts.sizes);
-        // The box of each part by its number; none for crumbs.
-        let mut box_of: Vec<Option<usize>> = vec![None];
-        for &n in &parts.sizes {
-            box_of.push((n >= smallest).then_some(out.len()));
-            if n < smallest {
-                continue;
-            }
+    let there = study.counts.iter().filter(|(_, n)| *n > 0);
+    for term in there.map(|(term, _)| *term).filter(|t| t.is_finding()) {
+        let parts = study.parts(term);
+        let sizes: Vec<usize> = parts.iter().map(|p| p.n).collect();
+        let smallest = smallest_part(&sizes);
+        // Crumbs get no box.
+        for part in parts.iter().filter(|p| p.n >= smallest) {
             if out.len() == MOST_BOXES {
                 return Vec::new();
             }
             out.push(TermBox {
                 term,
-                lower: size,
-                upper: Zyx::new(0, 0, 0),
+                lower: part.lower,
+                upper: part.upper,
             });
-        }
-        for (k, part) in parts.part.iter().enumerate().filter(|(_, p)| **p > 0) {
-            let (x, y, z) = (k % size.x, k / size.x % size.y, k / (size.x * size.y));
-            let at = box_of.get(*part as usize).copied().flatten();
-            if let Some(b) = at.and_then(|at| out.get_mut(at)) {
-                b.lower = Zyx::new(b.lower.z.min(z), b.lower.y.min(y), b.lower.x.min(x));
-                b.upper = Zyx::new(
-                    b.upper.z.max(z + 1),
-                    b.upper.y.max(y + 1),
-                    b.upper.x.max(x + 1),
-                );
-            }
         }
     }
     out

@@ -8,6 +8,7 @@ use omnimri_corpus::catalogue::Use;
 use omnimri_corpus::miniature::write_miniature;
 use omnimri_corpus::{BuildOptions, build};
 use omnimri_model::Checkpoint;
+use omnimri_train::augment::Augment;
 use omnimri_train::config::{
     Ingredient, Kind, OptimizerConfig, Part, ShardSource, TokenizerSource,
 };
@@ -21,6 +22,7 @@ fn ingredient(kind: Kind, weight: f64) -> Ingredient {
         slices: 1,
         weight,
         bank: 0,
+        augment: Augment::default(),
     }
 }
 

@@ -5,14 +5,17 @@ use std::process::ExitCode;
 use anyhow::Context;
 use omnimri_corpus::card::{Card, CardOptions};
 use omnimri_corpus::check::{CheckOptions, check_with};
+use omnimri_corpus::filler::{Budget, OpenAi, OpenAiConfig, Otherwise};
 use omnimri_corpus::harmonise::deidentify::{Dates, DeidentifyOptions, Key, deidentify_tree};
 use omnimri_corpus::listing::{ListFilter, list, show};
 use omnimri_corpus::load::{chosen, load};
 use omnimri_corpus::stats::stats;
 use omnimri_corpus::totals::catalogue_table;
-use omnimri_corpus::{BuildOptions, MeasuredStatements, build_with, find, load_all};
+use omnimri_corpus::{
+    BuildOptions, BuildReport, MeasuredStatements, TextFiller, build_with, find, load_all,
+};
 
-use crate::cli::{Corpus, CorpusBuild, CorpusCommand, CorpusList, Deidentify};
+use crate::cli::{Corpus, CorpusBuild, CorpusCommand, CorpusList, Deidentify, TextServer};
 use crate::command::counter;
 use crate::output;
 
@@ -95,14 +98,46 @@ fn build_shards(args: &CorpusBuild) -> anyhow::Result<()> {
         shard_bytes: args.shard_size,
         ..BuildOptions::new(&args.data, &args.out, args.allow)
     };
+    let model = text_filler(&args.text)?;
+    let filler: &dyn TextFiller = match &model {
+        Some(model) => model,
+        None => &MeasuredStatements,
+    };
     let bar = counter(0);
-    let report = build_with(&options, &MeasuredStatements, &mut |p| {
+    let report = build_with(&options, filler, &mut |p| {
         bar.set_length(p.total);
         bar.set_position(p.done);
         bar.set_message(format!("{} {}, {:.1}/s", p.dataset, p.split, p.per_second));
     });
     bar.finish_and_clear();
-    print(args.json, &report?)
+    let report = BuildReport {
+        text: model.map(|m| m.counts()),
+        ..report?
+    };
+    print(args.json, &report)
+}
+
+/// The model that writes missing levels, if one is named.
+fn text_filler(args: &TextServer) -> anyhow::Result<Option<OpenAi>> {
+    let (Some(address), Some(model)) = (&args.text_server, &args.text_model) else {
+        return Ok(None);
+    };
+    let config = OpenAiConfig {
+        key_variable: args.text_key.clone(),
+        cache: args.text_cache.clone(),
+        budget: Budget {
+            max_requests: args.text_budget,
+            // Requests are what is bounded here: each one's tokens are.
+            max_tokens: u64::MAX,
+        },
+        otherwise: if args.text_or_measured {
+            Otherwise::Measured
+        } else {
+            Otherwise::Stop
+        },
+        ..OpenAiConfig::new(address, model)
+    };
+    Ok(Some(OpenAi::new(config)?))
 }
 
 /// De-identifies a folder; exit code 1 where a person should look.

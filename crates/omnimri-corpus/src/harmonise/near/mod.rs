@@ -157,20 +157,6 @@ impl Signatures {
         )
     }
 
-    /// The best correlation of a slice of one with a slice of the other, in any layout, if they are nearly the same.
-    pub fn near(&self, other: &Self) -> Option<f32> {
-        let pairs = self
-            .0
-            .iter()
-            .flat_map(|a| other.0.iter().map(move |b| (a, b)));
-        pairs
-            .flat_map(|(a, b)| Layout::all().map(|layout| (a, b, layout)))
-            .filter(|(a, b, layout)| (a.hash ^ layout.hash(b.hash)).count_ones() <= MOST_BITS)
-            .map(|(a, b, layout)| a.correlation(b, layout))
-            .filter(|c| *c >= LEAST_CORRELATION)
-            .max_by(f32::total_cmp)
-    }
-
     /// Hash (little-endian) and thumbnail of every slice, for storing.
     pub fn to_bytes(&self) -> Vec<u8> {
         let one = |s: &Signature| {
@@ -268,6 +254,27 @@ impl NearIndex {
         report
     }
 
+    /// The image that was added first of those that an image outside the index is nearly the same as, with the best
+    /// correlation of their slices in any layout.
+    pub fn first_like(&self, other: &Signatures) -> Option<(&Owner, f32)> {
+        let mut best: Option<(u32, f32)> = None;
+        for signature in &other.0 {
+            // No bucket is too full here: what is not looked at would be taken for new.
+            self.visit(signature, usize::MAX, |owner, candidate, _, correlate| {
+                if best.is_some_and(|(first, _)| first < owner) {
+                    return;
+                }
+                let correlation = correlate(candidate);
+                let better = best.is_none_or(|(first, c)| owner < first || correlation > c);
+                if correlation >= LEAST_CORRELATION && better {
+                    best = Some((owner, correlation));
+                }
+            });
+        }
+        let (owner, correlation) = best?;
+        Some((self.owners.get(owner as usize)?, correlation))
+    }
+
     /// Slices of earlier images near a slice: the two images' numbers, the correlation, and whether it is mirrored.
     fn near(
         &self,
@@ -276,39 +283,50 @@ impl NearIndex {
     ) -> Vec<(u32, u32, f32, bool)> {
         let (number, signature) = &self.slices[slice];
         let mut out = Vec::new();
+        self.visit(signature, BUCKET, |owner, candidate, layout, correlate| {
+            let both = || (&self.owners[owner as usize], &self.owners[*number as usize]);
+            if owner >= *number || !wanted(both().0, both().1) {
+                return;
+            }
+            let correlation = correlate(candidate);
+            if correlation >= LEAST_CORRELATION {
+                let mirrored = layout != Layout::all()[0];
+                out.push((owner, *number, correlation, mirrored));
+            }
+        });
+        out
+    }
+
+    /// Calls `found` for every slice of the index whose hash is near that of `signature` in a layout, once a layout: with its
+    /// image's number, its signature, the layout, and what correlates it. Buckets of more than `most` slices are passed by.
+    fn visit(
+        &self,
+        signature: &Signature,
+        most: usize,
+        mut found: impl FnMut(u32, &Signature, Layout, &dyn Fn(&Signature) -> f32),
+    ) {
         let mut seen = BTreeSet::new();
         for layout in Layout::all() {
             let hash = layout.hash(signature.hash);
+            let correlate = |candidate: &Signature| candidate.correlation(signature, layout);
             seen.clear();
             for (part, table) in self.tables.iter().enumerate() {
                 let key = (hash >> (16 * part)) as u16;
                 let near = std::iter::once(key).chain((0..16).map(|bit| key ^ 1 << bit));
                 for bucket in near.filter_map(|key| table.get(&key)) {
-                    if bucket.len() > BUCKET {
+                    if bucket.len() > most {
                         continue;
                     }
                     for &other in bucket {
                         let (owner, candidate) = &self.slices[other as usize];
-                        if owner >= number
-                            || (candidate.hash ^ hash).count_ones() > MOST_BITS
-                            || !seen.insert(other)
-                            || !wanted(
-                                &self.owners[*owner as usize],
-                                &self.owners[*number as usize],
-                            )
-                        {
-                            continue;
-                        }
-                        let correlation = candidate.correlation(signature, layout);
-                        if correlation >= LEAST_CORRELATION {
-                            let mirrored = layout != Layout::all()[0];
-                            out.push((*owner, *number, correlation, mirrored));
+                        let bits = (candidate.hash ^ hash).count_ones();
+                        if bits <= MOST_BITS && seen.insert(other) {
+                            found(*owner, candidate, layout, &correlate);
                         }
                     }
                 }
             }
         }
-        out
     }
 }
 

@@ -48,34 +48,64 @@ impl Foreground {
 }
 
 /// Mean of the 3 x 3 neighbours inside each slice.
+///
+/// Rows are summed along `x` first and then over `y`, so that each voxel is read three times and not nine.
 pub(crate) fn box_mean(voxels: &[f32], size: Zyx<usize>) -> Vec<f32> {
     let mut out = Vec::with_capacity(voxels.len());
+    let mut sums = vec![0f32; size.y * size.x];
     for slice in voxels.chunks_exact((size.y * size.x).max(1)) {
+        let rows = slice.chunks_exact(size.x);
+        for (row, sums) in rows.zip(sums.chunks_exact_mut(size.x)) {
+            sum_along_row(row, sums);
+        }
+        let row = |y: usize| &sums[y * size.x..(y + 1) * size.x];
         for y in 0..size.y {
-            let rows = y.saturating_sub(1)..(y + 2).min(size.y);
-            for x in 0..size.x {
-                let columns = x.saturating_sub(1)..(x + 2).min(size.x);
-                let mut sum = 0.0;
-                let n = rows.len() * columns.len();
-                for row in rows.clone() {
-                    let at = row * size.x;
-                    sum += slice[at + columns.start..at + columns.end]
-                        .iter()
-                        .sum::<f32>();
+            let near = y.saturating_sub(1)..(y + 2).min(size.y);
+            let n_rows = near.len();
+            let from = out.len();
+            out.extend_from_slice(row(near.start));
+            let sums_here = &mut out[from..];
+            for other in near.skip(1) {
+                for (sum, v) in sums_here.iter_mut().zip(row(other)) {
+                    *sum += v;
                 }
-                out.push(sum / n as f32);
+            }
+            let count = |columns: usize| (n_rows * columns) as f32;
+            let last = size.x - 1;
+            let ends = if size.x == 1 { 1 } else { 2 };
+            sums_here[0] /= count(ends);
+            if last > 0 {
+                sums_here[last] /= count(ends);
+                let inner = count(3);
+                sums_here[1..last].iter_mut().for_each(|sum| *sum /= inner);
             }
         }
     }
     out
 }
 
+/// The sum of each pixel of a row and its neighbours in the row, from left to right.
+fn sum_along_row(row: &[f32], sums: &mut [f32]) {
+    match row {
+        [] => {}
+        [only] => sums[0] = *only,
+        [.., before, last] => {
+            sums[0] = row[0] + row[1];
+            for (sum, near) in sums[1..].iter_mut().zip(row.windows(3)) {
+                *sum = near[0] + near[1] + near[2];
+            }
+            sums[row.len() - 1] = before + last;
+        }
+    }
+}
+
 /// The threshold between air and object of values from 0 to 1; `None` if they are all in one bin.
 fn threshold(values: &[f32]) -> Option<f32> {
-    let mut histogram = [0f64; BINS];
+    let mut counts = [0u64; BINS];
     for &v in values {
-        histogram[((v * BINS as f32) as usize).min(BINS - 1)] += 1.0;
+        counts[((v * BINS as f32) as usize).min(BINS - 1)] += 1;
     }
+    let histogram = counts.map(|n| n as f64);
     let total = values.len() as f64;
     let sum: f64 = histogram
         .iter()
@@ -102,36 +132,41 @@ fn threshold(values: &[f32]) -> Option<f32> {
 }
 
 /// Pixels of a slice below `threshold` that reach its border through such pixels.
+///
+/// Filled by runs of a row (Smith, Tint Fill, SIGGRAPH 1979): a run is filled whole, and each run of the rows above and below
+/// that touches it is put on a stack by its first pixel.
 fn outside(slice: &[f32], size: Zyx<usize>, threshold: f32) -> Vec<bool> {
     let mut out = vec![false; slice.len()];
-    let mut open = Vec::new();
-    let visit = |k: usize, out: &mut Vec<bool>, open: &mut Vec<usize>| {
-        if !out[k] && slice[k] < threshold {
-            out[k] = true;
-            open.push(k);
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let border_rows = [0, size.y - 1];
+    open.extend((0..size.y).flat_map(|y| [(y, 0), (y, size.x - 1)]));
+    open.extend((0..size.x).flat_map(|x| border_rows.map(|y| (y, x))));
+    while let Some((y, x)) = open.pop() {
+        let row = y * size.x..(y + 1) * size.x;
+        let values = &slice[row.clone()];
+        let filled = &mut out[row];
+        let is_open = |k: usize, filled: &[bool]| !filled[k] && values[k] < threshold;
+        if !is_open(x, filled) {
+            continue;
         }
-    };
-    for y in 0..size.y {
-        visit(y * size.x, &mut out, &mut open);
-        visit(y * size.x + size.x - 1, &mut out, &mut open);
-    }
-    for x in 0..size.x {
-        visit(x, &mut out, &mut open);
-        visit((size.y - 1) * size.x + x, &mut out, &mut open);
-    }
-    while let Some(k) = open.pop() {
-        let (y, x) = (k / size.x, k % size.x);
-        if x > 0 {
-            visit(k - 1, &mut out, &mut open);
-        }
-        if x + 1 < size.x {
-            visit(k + 1, &mut out, &mut open);
-        }
-        if y > 0 {
-            visit(k - size.x, &mut out, &mut open);
-        }
-        if y + 1 < size.y {
-            visit(k + size.x, &mut out, &mut open);
+        let first = (0..x)
+            .rev()
+            .take_while(|&k| is_open(k, filled))
+            .last()
+            .unwrap_or(x);
+        let end = (x..size.x).find(|&k| !is_open(k, filled)).unwrap_or(size.x);
+        filled[first..end].fill(true);
+        for near in [y.checked_sub(1), Some(y + 1).filter(|y| *y < size.y)] {
+            let Some(near) = near else { continue };
+            let run = near * size.x + first..near * size.x + end;
+            let mut before = false;
+            for (k, (&v, &done)) in slice[run.clone()].iter().zip(&out[run]).enumerate() {
+                let here = !done && v < threshold;
+                if here && !before {
+                    open.push((near, first + k));
+                }
+                before = here;
+            }
         }
     }
     out
@@ -139,19 +174,27 @@ fn outside(slice: &[f32], size: Zyx<usize>, threshold: f32) -> Vec<bool> {
 
 /// The object grown by the margin, as squares: rows first, then columns.
 fn dilate(outside: &[bool], size: Zyx<usize>) -> Vec<bool> {
-    let mut rows = vec![false; outside.len()];
-    for y in 0..size.y {
-        let line = &outside[y * size.x..(y + 1) * size.x];
-        for x in 0..size.x {
-            let near = x.saturating_sub(MARGIN)..(x + MARGIN + 1).min(size.x);
-            rows[y * size.x + x] = line[near].iter().any(|o| !o);
+    let object: Vec<bool> = outside.iter().map(|o| !o).collect();
+    let mut rows = object.clone();
+    let lines = object.chunks_exact(size.x);
+    for (line, grown) in lines.zip(rows.chunks_exact_mut(size.x)) {
+        for step in 1..=MARGIN.min(size.x - 1) {
+            merge(&mut grown[step..], &line[..size.x - step]);
+            merge(&mut grown[..size.x - step], &line[step..]);
         }
     }
-    (0..outside.len())
-        .map(|k| {
-            let (y, x) = (k / size.x, k % size.x);
-            let near = y.saturating_sub(MARGIN)..(y + MARGIN + 1).min(size.y);
-            near.into_iter().any(|row| rows[row * size.x + x])
-        })
-        .collect()
+    let mut out = rows.clone();
+    for step in 1..=MARGIN.min(size.y - 1) {
+        let (n, shift) = (rows.len(), step * size.x);
+        merge(&mut out[shift..], &rows[..n - shift]);
+        merge(&mut out[..n - shift], &rows[shift..]);
+    }
+    out
+}
+
+/// True where it was or `other` is.
+fn merge(here: &mut [bool], other: &[bool]) {
+    for (here, other) in here.iter_mut().zip(other) {
+        *here |= other;
+    }
 }

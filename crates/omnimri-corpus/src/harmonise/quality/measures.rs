@@ -3,6 +3,7 @@
 use omnimri_image::Zyx;
 
 use super::PerAxis;
+use crate::select::Ranks;
 
 /// Median absolute deviation of a normal distribution of standard deviation 1.
 const NORMAL_MAD: f32 = 0.6745;
@@ -15,69 +16,79 @@ const CUT_AIR: f64 = 0.5;
 
 /// Median of the chosen voxels; `None` of too few.
 pub(super) fn median_of(voxels: &[f32], chosen: &[bool]) -> Option<f32> {
-    let values = voxels
-        .iter()
-        .zip(chosen)
-        .filter_map(|(v, c)| c.then_some(*v));
-    median(values.collect())
+    median(Ranks::of_chosen(voxels, chosen))
 }
 
-fn median(mut values: Vec<f32>) -> Option<f32> {
-    if values.len() < LEAST_VOXELS {
-        return None;
-    }
-    let middle = values.len() / 2;
-    Some(*values.select_nth_unstable_by(middle, f32::total_cmp).1)
+fn median(mut ranks: Ranks) -> Option<f32> {
+    let n = ranks.len();
+    (n >= LEAST_VOXELS).then(|| ranks.at(n / 2)).flatten()
 }
 
 /// Noise inside the object, from blocks of 2 x 2 that lie wholly in it.
 pub(super) fn wavelet_sigma(voxels: &[f32], object: &[bool], size: Zyx<usize>) -> Option<f32> {
-    let mut details = Vec::new();
-    for z in 0..size.z {
+    let mut details = Vec::with_capacity(voxels.len() / 4);
+    // Rows come in pairs; the last of an odd number has no partner in its slice.
+    for slice in 0..size.z {
         for y in (0..size.y.saturating_sub(1)).step_by(2) {
-            for x in (0..size.x.saturating_sub(1)).step_by(2) {
-                let at = size.offset(x, y, z);
-                let four = [at, at + 1, at + size.x, at + size.x + 1];
-                if four.iter().all(|&k| object[k]) {
-                    let [a, b, c, d] = four.map(|k| voxels[k]);
-                    details.push(((a - b - c + d) / 2.0).abs());
+            let at = size.offset(0, y, slice);
+            let (upper, lower) = (at..at + size.x, at + size.x..at + 2 * size.x);
+            let values = voxels[upper.clone()]
+                .chunks_exact(2)
+                .zip(voxels[lower.clone()].chunks_exact(2));
+            let inside = object[upper]
+                .chunks_exact(2)
+                .zip(object[lower].chunks_exact(2));
+            for ((ab, cd), (o, p)) in values.zip(inside) {
+                if o[0] & o[1] & p[0] & p[1] {
+                    details.push(((ab[0] - ab[1] - cd[0] + cd[1]) / 2.0).abs());
                 }
             }
         }
     }
-    median(details).map(|m| m / NORMAL_MAD)
+    median(Ranks::of(&details)).map(|m| m / NORMAL_MAD)
 }
 
 /// Noise from air.
 pub(super) fn air_sigma(voxels: &[f32], air: &[bool]) -> Option<f32> {
-    let values: Vec<f32> = voxels
-        .iter()
-        .zip(air)
-        .filter_map(|(v, a)| a.then_some(*v))
-        .collect();
-    let zeros = values.iter().filter(|v| **v <= 0.0).count();
+    let in_air = voxels.iter().zip(air);
+    let zeros = in_air.filter(|(v, a)| **a & (**v <= 0.0)).count();
+    let values = Ranks::of_chosen(voxels, air);
     if zeros as f64 > CUT_AIR * values.len() as f64 {
         return None;
     }
     median(values).map(|m| m / RAYLEIGH_MEDIAN)
 }
 
-/// Which lines along `axis` (0 x, 1 y, 2 z) hold a voxel of the object, by their index.
-fn lines_with_object(object: &[bool], size: Zyx<usize>, axis: usize) -> Vec<bool> {
-    let mut out = vec![false; object.len() / [size.x, size.y, size.z][axis].max(1)];
-    for (k, _) in object.iter().enumerate().filter(|(_, o)| **o) {
-        out[line(k, size, axis)] = true;
-    }
-    out
+/// Which lines hold a voxel of the object.
+struct Lines {
+    /// Along `x`: `[z][y]`.
+    x: Vec<bool>,
+    /// Along `y`: `[z][x]`.
+    y: Vec<bool>,
+    /// Along `z`: `[y][x]`.
+    z: Vec<bool>,
 }
 
-/// Index of the line along `axis` through voxel `k`.
-fn line(k: usize, size: Zyx<usize>, axis: usize) -> usize {
-    let (x, y, z) = (k % size.x, k / size.x % size.y, k / (size.x * size.y));
-    match axis {
-        0 => z * size.y + y,
-        1 => z * size.x + x,
-        _ => y * size.x + x,
+impl Lines {
+    fn of(object: &[bool], size: Zyx<usize>) -> Self {
+        let mut out = Self {
+            x: Vec::with_capacity(size.z * size.y),
+            y: vec![false; size.z * size.x],
+            z: vec![false; size.y * size.x],
+        };
+        let slices = object.chunks_exact(size.y * size.x);
+        for (slice, columns) in slices.zip(out.y.chunks_exact_mut(size.x)) {
+            let lines = slice.chunks_exact(size.x);
+            for (row, through) in lines.zip(out.z.chunks_exact_mut(size.x)) {
+                out.x.push(row.contains(&true));
+                let marks = columns.iter_mut().zip(through).zip(row);
+                marks.for_each(|((column, through), inside)| {
+                    *column |= inside;
+                    *through |= inside;
+                });
+            }
+        }
+        out
     }
 }
 
@@ -89,23 +100,26 @@ pub(super) fn ghosts(
     size: Zyx<usize>,
     signal: f32,
 ) -> PerAxis {
-    let hit: [Vec<bool>; 3] = std::array::from_fn(|axis| lines_with_object(object, size, axis));
+    let hit = Lines::of(object, size);
     let n_axes = if size.z > 1 { 3 } else { 2 };
-    let mut beside = [(0.0f64, 0usize); 3];
-    let mut corner = (0.0f64, 0usize);
-    for k in (0..voxels.len()).filter(|&k| air[k]) {
-        let along: [bool; 3] = std::array::from_fn(|a| a < n_axes && hit[a][line(k, size, a)]);
-        let value = f64::from(voxels[k]);
-        let region = match along {
-            [true, false, false] => &mut beside[0],
-            [false, true, false] => &mut beside[1],
-            [false, false, true] => &mut beside[2],
-            [false, false, false] => &mut corner,
-            _ => continue,
-        };
-        region.0 += value;
-        region.1 += 1;
+    // By which lines through a voxel hold the object: bit 0 along x, 1 along y, 2 along z.
+    let mut by_lines = [(0.0f64, 0usize); 8];
+    for (row, &along_x) in hit.x.iter().enumerate() {
+        let (y, z) = (row % size.y, row / size.y);
+        let here = row * size.x..(row + 1) * size.x;
+        let lines = hit.y[z * size.x..].iter().zip(&hit.z[y * size.x..]);
+        let values = voxels[here.clone()].iter().zip(&air[here]);
+        for ((&v, &in_air), (&along_y, &along_z)) in values.zip(lines) {
+            if in_air {
+                let along_z = n_axes == 3 && along_z;
+                let at =
+                    usize::from(along_x) | usize::from(along_y) << 1 | usize::from(along_z) << 2;
+                by_lines[at].0 += f64::from(v);
+                by_lines[at].1 += 1;
+            }
+        }
     }
+    let (beside, corner) = ([by_lines[1], by_lines[2], by_lines[4]], by_lines[0]);
     let mean = |(sum, n): (f64, usize)| (n >= LEAST_VOXELS).then(|| sum / n as f64);
     let ratio = |axis: usize| {
         let more = mean(beside[axis])? - mean(corner)?;
@@ -130,17 +144,43 @@ pub(super) fn entropy_focus(voxels: &[f32], size: Zyx<usize>) -> Option<f32> {
             continue;
         }
         let root = energy.sqrt();
+        let mut terms = Terms::new(root);
         let entropy: f64 = slice
             .iter()
             .filter(|v| **v > 0.0)
-            .map(|v| f64::from(*v) / root)
-            .map(|p| -p * p.ln())
+            .map(|v| terms.of(*v))
             .sum();
         sum += energy * entropy / largest;
         weight += energy;
     }
     let focus = (sum / weight) as f32;
     focus.is_finite().then_some(focus)
+}
+
+/// Terms of an entropy. Images are mostly of 256 values, so that each logarithm is taken once a slice and not once a voxel.
+struct Terms {
+    root: f64,
+    /// The value last seen at each place, and its term.
+    kept: Vec<(f32, f64)>,
+}
+
+impl Terms {
+    fn new(root: f64) -> Self {
+        Self {
+            root,
+            kept: vec![(f32::NAN, 0.0); 256],
+        }
+    }
+
+    /// `-p ln p` of the share `p` of a value above 0 and at most 1.
+    fn of(&mut self, v: f32) -> f64 {
+        let kept = &mut self.kept[(v * 255.0) as usize & 255];
+        if kept.0 != v {
+            let p = f64::from(v) / self.root;
+            *kept = (v, -p * p.ln());
+        }
+        kept.1
+    }
 }
 
 /// Mean of the steepest tenth of the gradients.
@@ -150,14 +190,16 @@ pub(super) fn sharpness(
     size: Zyx<usize>,
     signal: f32,
 ) -> Option<f32> {
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(voxels.len());
     for z in 0..size.z {
         for y in 1..size.y.saturating_sub(1) {
+            let row = |y: usize| &voxels[size.offset(0, y, z)..][..size.x];
+            let (above, here, below) = (row(y - 1), row(y), row(y + 1));
+            let inside = &object[size.offset(0, y, z)..][..size.x];
             for x in 1..size.x.saturating_sub(1) {
-                let k = size.offset(x, y, z);
-                if object[k] {
-                    let dx = (voxels[k + 1] - voxels[k - 1]) / 2.0;
-                    let dy = (voxels[k + size.x] - voxels[k - size.x]) / 2.0;
+                if inside[x] {
+                    let dx = (here[x + 1] - here[x - 1]) / 2.0;
+                    let dy = (below[x] - above[x]) / 2.0;
                     steps.push(dx.hypot(dy));
                 }
             }
@@ -179,10 +221,12 @@ pub(super) fn sharpness(
 /// How much of the object the border cuts off.
 pub(super) fn cut_off(object: &[bool], size: Zyx<usize>) -> PerAxis {
     let (mut x, mut y, mut z) = (vec![0usize; size.x], vec![0; size.y], vec![0; size.z]);
-    for (k, _) in object.iter().enumerate().filter(|(_, o)| **o) {
-        x[k % size.x] += 1;
-        y[k / size.x % size.y] += 1;
-        z[k / (size.x * size.y)] += 1;
+    for (k, row) in object.chunks_exact(size.x).enumerate() {
+        let n = row.iter().filter(|o| **o).count();
+        y[k % size.y] += n;
+        z[k / size.y] += n;
+        let columns = x.iter_mut().zip(row);
+        columns.for_each(|(count, inside)| *count += usize::from(*inside));
     }
     let ratio = |counts: &[usize]| {
         let most = counts.iter().copied().max().filter(|n| *n > 0)?;
