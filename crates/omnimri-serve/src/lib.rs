@@ -4,6 +4,7 @@
 //!
 //! | request | answer |
 //! | --- | --- |
+//! | `GET /`, `GET /assets/...` | the page of `web/`, or how to build it |
 //! | `GET /health` | `status`, version and model |
 //! | `GET /v1/models` | the model in the form of the OpenAI API |
 //! | `POST /v1/read` | a multipart form with one field `file`; answers `result.json` |
@@ -13,11 +14,13 @@
 //!
 //! - `server`: addresses, start and stop; `routes`: paths to handlers; `limits`: how much is let in
 //! - `guard`: who may ask; `upload`: a form to a file; `read`: a file to a result
+//! - `page`: the viewer, embedded when it was built
 //! - `reply`: errors as JSON
 
 mod error;
 mod guard;
 mod limits;
+mod page;
 mod read;
 mod reply;
 mod routes;

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::guard::local_only;
 use crate::limits::Limits;
+use crate::page;
 use crate::read::read;
 use crate::reply::Refusal;
 use crate::state::AppState;
@@ -24,6 +25,7 @@ pub fn router(engine: Arc<Engine>, limits: Limits) -> Router {
         .route("/health", get(health))
         .route("/v1/models", get(models))
         .route("/v1/read", post(read))
+        .merge(page::router())
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::Method })
         .layer(DefaultBodyLimit::max(body.unwrap_or(usize::MAX)))
