@@ -150,7 +150,7 @@ export function studies(slot: HTMLElement, asked: Asked): Studies {
   const invite = () =>
     h("div", { class: "invite" }, h("p", { class: "big", text: "Drop a scan here" }), h("p", { class: "hint", text: ACCEPTED }), buttons());
 
-  fill(slot, h("h2", { id: "studies-title", text: "Studies" }), h("div", { class: "row compact" }, button("Open files…", () => files.click(), { class: "primary" }), button("Folder…", () => folder.click())), files, folder, notes, empty, list);
+  fill(slot, h("h2", { id: "studies-title", text: "Studies" }), h("div", { class: "row compact" }, button("Open…", () => files.click(), { class: "primary", title: "Open files" }), button("Folder…", () => folder.click(), { title: "Open a folder of DICOM files" })), files, folder, notes, empty, list);
 
   // The whole window takes files.
   let depth = 0;

@@ -126,8 +126,10 @@ export function toolbar(slot: HTMLElement, status: HTMLElement, session: Session
     },
     located: ({ voxel, value, label }) => {
       const name = session.outlined.find((o) => o.value === label)?.label;
-      const slice = session.viewer?.onlyPlane === null ? voxel : voxel.slice(0, 2);
-      fill(where, `voxel ${slice.join(", ")} · value ${short(value)}`, name !== undefined && h("strong", { text: ` · ${name}` }));
+      const flat = session.viewer?.onlyPlane !== null;
+      const slices = session.viewer?.size[2] ?? 1;
+      const slice = flat ? "" : `slice ${voxel[2] + 1} of ${slices} · `;
+      fill(where, `${slice}voxel ${voxel.slice(0, flat ? 2 : 3).join(", ")} · value ${short(value)}`, name !== undefined && h("strong", { text: ` · ${name}` }));
     },
   };
 }
