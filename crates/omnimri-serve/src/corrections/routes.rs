@@ -1,6 +1,6 @@
 //! Paths of corrections.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Json};
@@ -13,10 +13,14 @@ use super::training;
 use super::version::{NewVersion, Version};
 use crate::access::Who;
 use crate::api::{Api, describe};
-use crate::extract::{Asked, Payload};
-use crate::jobs::{SeriesQuery, send_file};
+use crate::extract::{self, Asked};
+use crate::jobs::routes::SeriesQuery;
+use crate::jobs::send_file;
 use crate::reply::Refusal;
 use crate::state::{AppState, blocking};
+
+/// Largest body of a correction in bytes: labels are packed well, a whole head takes less than one MiB.
+const MAX_BODY: usize = 64 << 20;
 
 /// Versions of a series.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -95,8 +99,9 @@ async fn correct(
     State(state): State<AppState>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
-    Payload(new): Payload<NewVersion>,
+    request: Request,
 ) -> Result<(StatusCode, Json<Version>), Refusal> {
+    let new: NewVersion = extract::json(request, MAX_BODY).await?;
     let signed_in = state.tokens.is_some().then(|| who.name.clone());
     let version = blocking(move || {
         let (versions, _) = versions(&state, &id, new.series.as_deref())?;
