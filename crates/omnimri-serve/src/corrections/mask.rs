@@ -39,10 +39,21 @@ pub(super) fn predicted(series: &Path) -> Result<Predicted, Refusal> {
 ///
 /// # Errors
 /// [`Refusal::Invalid`] if it is no label map.
-pub(super) fn read_labels(file: &Path, image: &Path, max_voxels: usize) -> Result<LabelMap, Refusal> {
+pub(super) fn read_labels(
+    file: &Path,
+    image: &Path,
+    max_voxels: usize,
+) -> Result<LabelMap, Refusal> {
     let is_picture = file.extension().is_some_and(|e| e == "png");
-    let options = OpenOptions { max_voxels, ..OpenOptions::default() };
-    let read = if is_picture { read_image(file) } else { read_nifti(file, &options) };
+    let options = OpenOptions {
+        max_voxels,
+        ..OpenOptions::default()
+    };
+    let read = if is_picture {
+        read_image(file)
+    } else {
+        read_nifti(file, &options)
+    };
     let volume = read.map_err(|e| unreadable(&e, file))?;
     let geometry = if is_picture {
         grid(image, max_voxels)?
@@ -50,21 +61,27 @@ pub(super) fn read_labels(file: &Path, image: &Path, max_voxels: usize) -> Resul
         volume.geometry.clone()
     };
     if volume.n_frames != 1 || volume.voxels.len() != geometry.size.count() {
-        return Err(Refusal::Invalid("expected one label a voxel, found another number".into()));
+        return Err(Refusal::Invalid(
+            "expected one label a voxel, found another number".into(),
+        ));
     }
     let labels = volume.voxels.iter().map(|&v| {
         // Exact: labels are small whole numbers.
         ((0.0..=255.0).contains(&v) && v.fract() == 0.0).then_some(v as u8)
     });
     let labels: Option<Vec<u8>> = labels.collect();
-    let labels = labels
-        .ok_or_else(|| Refusal::Invalid("expected labels of 0 to 255 in whole numbers, found other values".into()))?;
+    let labels = labels.ok_or_else(|| {
+        Refusal::Invalid("expected labels of 0 to 255 in whole numbers, found other values".into())
+    })?;
     Ok(LabelMap { labels, geometry })
 }
 
 /// The grid of an image file.
 pub(super) fn grid(image: &Path, max_voxels: usize) -> Result<Geometry, Refusal> {
-    let options = OpenOptions { max_voxels, ..OpenOptions::default() };
+    let options = OpenOptions {
+        max_voxels,
+        ..OpenOptions::default()
+    };
     let volume = read_nifti(image, &options).map_err(|e| unreadable(&e, image))?;
     Ok(volume.geometry)
 }
@@ -73,10 +90,16 @@ pub(super) fn grid(image: &Path, max_voxels: usize) -> Result<Geometry, Refusal>
 ///
 /// # Errors
 /// [`Refusal::Invalid`] if they are no label map or lie on another grid, which is named beside the expected one.
-pub(super) fn keep(sent: &str, expected: &Geometry, folder: &Path) -> Result<(LabelMap, String), Refusal> {
-    let bytes = BASE64_STANDARD
-        .decode(sent.trim())
-        .map_err(|e| Refusal::Invalid(format!("expected base64 in \"segmentation\", found otherwise: {e}")))?;
+pub(super) fn keep(
+    sent: &str,
+    expected: &Geometry,
+    folder: &Path,
+) -> Result<(LabelMap, String), Refusal> {
+    let bytes = BASE64_STANDARD.decode(sent.trim()).map_err(|e| {
+        Refusal::Invalid(format!(
+            "expected base64 in \"segmentation\", found otherwise: {e}"
+        ))
+    })?;
     let packed = bytes.starts_with(&[0x1f, 0x8b]);
     let received = folder.join(if packed { "sent.nii.gz" } else { "sent.nii" });
     let io = |e: std::io::Error| Refusal::of_io("keep the labels", &e);
@@ -94,7 +117,10 @@ pub(super) fn keep(sent: &str, expected: &Geometry, folder: &Path) -> Result<(La
         Refusal::Internal("cannot keep the labels; the server's log says why".into())
     })?;
     let kept = std::fs::read(&kept).map_err(io)?;
-    let sha256 = Sha256::digest(&kept).iter().map(|b| format!("{b:02x}")).collect();
+    let sha256 = Sha256::digest(&kept)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     Ok((map, sha256))
 }
 
@@ -151,12 +177,16 @@ pub(super) fn measure(entries: &mut [Entry], map: &LabelMap) {
     for entry in entries {
         let voxels = entry.value.map(|v| counts[usize::from(v)]);
         entry.voxels = voxels;
-        entry.volume_ml = voxels.zip(map.geometry.voxel_ml()).map(|(n, ml)| n as f64 * ml);
+        entry.volume_ml = voxels
+            .zip(map.geometry.voxel_ml())
+            .map(|(n, ml)| n as f64 * ml);
     }
 }
 
 fn unreadable(error: &omnimri_image::Error, file: &Path) -> Refusal {
     // Where it lay here is nobody's business.
-    let said = error.to_string().replace(&file.display().to_string(), "the labels");
+    let said = error
+        .to_string()
+        .replace(&file.display().to_string(), "the labels");
     Refusal::Invalid(said)
 }

@@ -72,7 +72,11 @@ pub(crate) fn add(api: Api) -> Api {
 }
 
 /// The versions of a series of a job that is done, and the job's name.
-fn versions(state: &AppState, id: &str, series: Option<&str>) -> Result<(Versions, String), Refusal> {
+fn versions(
+    state: &AppState,
+    id: &str,
+    series: Option<&str>,
+) -> Result<(Versions, String), Refusal> {
     let name = state.jobs.get(id)?.name;
     let series = state.jobs.series_folder(id, series)?;
     let own = series.file_name().ok_or(Refusal::NotFound)?;
@@ -91,7 +95,9 @@ async fn list(
     Asked(asked): Asked<SeriesQuery>,
 ) -> Result<Json<VersionList>, Refusal> {
     let found = blocking(move || versions(&state, &id, asked.series.as_deref())?.0.list());
-    Ok(Json(VersionList { versions: found.await? }))
+    Ok(Json(VersionList {
+        versions: found.await?,
+    }))
 }
 
 /// `POST /v1/jobs/{id}/versions`
@@ -139,7 +145,10 @@ async fn training_data(
     // Opened already: the name may go.
     drop(folder);
     let out = response.headers_mut();
-    out.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+    out.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/zip"),
+    );
     let named = HeaderValue::from_static("attachment; filename=\"training.zip\"");
     out.insert(header::CONTENT_DISPOSITION, named);
     Ok(response)

@@ -62,17 +62,25 @@ impl Versions {
             return Err(Refusal::NotFound);
         };
         if last.number >= MAX_VERSIONS {
-            return Err(Refusal::Invalid(format!("expected at most {MAX_VERSIONS} versions, found that many")));
+            return Err(Refusal::Invalid(format!(
+                "expected at most {MAX_VERSIONS} versions, found that many"
+            )));
         }
         let mut version = after(last, new, rfc3339(Utc::now()))?;
         version.signed_in = signed_in;
         let io = |e: io::Error| Refusal::of_io("keep the correction", &e);
         fs::create_dir_all(&self.folder).map_err(io)?;
         // Removed with what it holds if anything fails before the last step.
-        let staged = tempfile::Builder::new().prefix(".new-").tempdir_in(&self.folder).map_err(io)?;
+        let staged = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempdir_in(&self.folder)
+            .map_err(io)?;
         if let Some(sent) = &new.segmentation {
             let predicted = mask::predicted(&self.series)?;
-            let reference = predicted.labels.filter(|l| l.ends_with(LABELS)).unwrap_or(predicted.image);
+            let reference = predicted
+                .labels
+                .filter(|l| l.ends_with(LABELS))
+                .unwrap_or(predicted.image);
             let expected = mask::grid(&reference, self.max_voxels)?;
             let (map, sha256) = mask::keep(sent, &expected, staged.path())?;
             mask::measure(&mut version.findings, &map);
@@ -81,18 +89,27 @@ impl Versions {
         } else if let Some(kept) = &version.segmentation {
             // Each version is whole by itself; the same file under another name takes no room where links are possible.
             let (from, to) = (self.at(last.number).join(kept), staged.path().join(kept));
-            fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(io)?;
+            fs::hard_link(&from, &to)
+                .or_else(|_| fs::copy(&from, &to).map(drop))
+                .map_err(io)?;
         }
-        let text = serde_json::to_vec_pretty(&version).map_err(|e| Refusal::Internal(e.to_string()))?;
+        let text =
+            serde_json::to_vec_pretty(&version).map_err(|e| Refusal::Internal(e.to_string()))?;
         let path = staged.path().join(VERSION);
-        fs::File::create_new(&path).and_then(|mut f| f.write_all(&text)).map_err(io)?;
+        fs::File::create_new(&path)
+            .and_then(|mut f| f.write_all(&text))
+            .map_err(io)?;
         for entry in fs::read_dir(staged.path()).map_err(io)? {
-            fs::File::open(entry.map_err(io)?.path()).and_then(|f| f.sync_all()).map_err(io)?;
+            fs::File::open(entry.map_err(io)?.path())
+                .and_then(|f| f.sync_all())
+                .map_err(io)?;
         }
         // A folder that is there already is never replaced: renaming onto one that is not empty fails.
         fs::rename(staged.path(), self.at(version.number)).map_err(io)?;
         drop(staged.keep());
-        fs::File::open(&self.folder).and_then(|f| f.sync_all()).map_err(io)?;
+        fs::File::open(&self.folder)
+            .and_then(|f| f.sync_all())
+            .map_err(io)?;
         Ok(version)
     }
 
@@ -117,7 +134,8 @@ impl Versions {
 
 /// A file that this program wrote.
 fn parsed<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(text).map_err(|e| Refusal::Internal(format!("a kept file is broken: {e}")))
+    serde_json::from_slice(text)
+        .map_err(|e| Refusal::Internal(format!("a kept file is broken: {e}")))
 }
 
 fn rfc3339(moment: DateTime<Utc>) -> String {

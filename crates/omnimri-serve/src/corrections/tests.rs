@@ -38,7 +38,10 @@ fn labels(geometry: &Geometry, at: &[(usize, u8)]) -> LabelMap {
     for &(offset, label) in at {
         labels[offset] = label;
     }
-    LabelMap { labels, geometry: geometry.clone() }
+    LabelMap {
+        labels,
+        geometry: geometry.clone(),
+    }
 }
 
 /// A series as the reader leaves it: two findings, one of them masked, and a structure.
@@ -62,7 +65,14 @@ fn series() -> (TempDir, Versions) {
     // Any grid file will do for the image.
     write_label_map(&series.join("image.nii.gz"), &predicted).unwrap();
     let folder = dir.path().join("corrections/head");
-    (dir, Versions { series, folder, max_voxels: 1 << 20 })
+    (
+        dir,
+        Versions {
+            series,
+            folder,
+            max_voxels: 1 << 20,
+        },
+    )
 }
 
 fn encoded(map: &LabelMap) -> String {
@@ -85,7 +95,12 @@ fn by(author: &str) -> NewVersion {
 }
 
 fn change(id: &str, action: Action) -> Change {
-    Change { id: id.into(), action, label: None, value: None }
+    Change {
+        id: id.into(),
+        action,
+        label: None,
+        value: None,
+    }
 }
 
 /// Every file below a folder with its content.
@@ -109,36 +124,73 @@ fn versions_follow_one_another_and_none_is_changed() {
     let mut first = by("  Ada Reader ");
     first.note = Some("outline too small".into());
     first.findings = vec![change("f0", Action::Accept), change("f1", Action::Reject)];
-    first.segmentation = Some(encoded(&labels(&geometry(), &[(10, 9), (11, 9), (12, 9), (20, 1)])));
+    first.segmentation = Some(encoded(&labels(
+        &geometry(),
+        &[(10, 9), (11, 9), (12, 9), (20, 1)],
+    )));
     let made = versions.add(&first, None).unwrap();
-    assert_eq!((made.number, made.supersedes, made.accepted), (1, Some(0), false));
+    assert_eq!(
+        (made.number, made.supersedes, made.accepted),
+        (1, Some(0), false)
+    );
     assert_eq!(made.author.as_deref(), Some("Ada Reader"));
-    let states: Vec<_> = made.findings.iter().map(|f| (f.id.as_str(), f.state, f.voxels)).collect();
-    assert_eq!(states, [
-        ("f0", State::Accepted, Some(3)),
-        ("f1", State::Rejected, None),
-        ("a0", State::Predicted, Some(1)),
-    ]);
+    let states: Vec<_> = made
+        .findings
+        .iter()
+        .map(|f| (f.id.as_str(), f.state, f.voxels))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("f0", State::Accepted, Some(3)),
+            ("f1", State::Rejected, None),
+            ("a0", State::Predicted, Some(1)),
+        ]
+    );
     let ml = made.findings[0].volume_ml.unwrap();
     assert!((ml - 3.0 * 0.9 * 0.9 * 5.0 / 1000.0).abs() < 1e-9, "{ml}");
     let after_first = contents(dir.path());
-    assert!(after_first.is_superset(&before), "the prediction stays as it was");
+    assert!(
+        after_first.is_superset(&before),
+        "the prediction stays as it was"
+    );
 
     let mut second = by("Bo Second");
     second.supersedes = Some(1);
     second.accepts_report = true;
-    second.findings = vec![Change { label: Some("metastasis".into()), ..change("f0", Action::Edit) }];
+    second.findings = vec![Change {
+        label: Some("metastasis".into()),
+        ..change("f0", Action::Edit)
+    }];
     let made = versions.add(&second, Some("ward".into())).unwrap();
-    assert_eq!((made.number, made.supersedes, made.accepted), (2, Some(1), true));
+    assert_eq!(
+        (made.number, made.supersedes, made.accepted),
+        (2, Some(1), true)
+    );
     assert_eq!(made.findings[0].label, "metastasis");
-    assert_eq!(made.findings[1].by.as_deref(), Some("Ada Reader"), "what was said before stays");
+    assert_eq!(
+        made.findings[1].by.as_deref(),
+        Some("Ada Reader"),
+        "what was said before stays"
+    );
     assert_eq!(made.signed_in.as_deref(), Some("ward"));
-    let kept = read_nifti(&versions.file(2, "segmentation.nii.gz").unwrap(), &Default::default()).unwrap();
-    assert_eq!(kept.voxels.iter().filter(|&&v| v == 9.0).count(), 3, "painted labels are carried on");
+    let kept = read_nifti(
+        &versions.file(2, "segmentation.nii.gz").unwrap(),
+        &Default::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        kept.voxels.iter().filter(|&&v| v == 9.0).count(),
+        3,
+        "painted labels are carried on"
+    );
     assert!(contents(dir.path()).is_superset(&after_first));
 
     let listed = versions.list().unwrap();
-    assert_eq!(listed.iter().map(|v| v.number).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(
+        listed.iter().map(|v| v.number).collect::<Vec<_>>(),
+        [0, 1, 2]
+    );
     assert_eq!(listed[2], made);
     // Acceptance holds for the version that was accepted, not for what comes after it.
     let mut third = by("Ada Reader");
@@ -153,7 +205,10 @@ fn a_correction_of_an_older_version_is_refused() {
     new.findings = vec![change("f0", Action::Accept)];
     new.supersedes = Some(0);
     versions.add(&new, None).unwrap();
-    assert!(matches!(versions.add(&new, None), Err(Refusal::Conflict(_))));
+    assert!(matches!(
+        versions.add(&new, None),
+        Err(Refusal::Conflict(_))
+    ));
     assert_eq!(versions.list().unwrap().len(), 2);
 }
 
@@ -168,7 +223,12 @@ fn labels_on_another_grid_are_refused_and_both_grids_named() {
     smaller.size = Zyx::new(3, 5, 6);
     let mut larger = geometry();
     larger.size = Zyx::new(30, 50, 70);
-    for (wrong, named) in [(flipped, "axes RPS"), (moved, "-2.00 mm"), (smaller, "6x5x3 voxels"), (larger, "")] {
+    for (wrong, named) in [
+        (flipped, "axes RPS"),
+        (moved, "-2.00 mm"),
+        (smaller, "6x5x3 voxels"),
+        (larger, ""),
+    ] {
         let mut new = by("Ada");
         new.segmentation = Some(encoded(&labels(&wrong, &[(10, 9)])));
         let Err(Refusal::Invalid(why)) = versions.add(&new, None) else {
@@ -176,40 +236,72 @@ fn labels_on_another_grid_are_refused_and_both_grids_named() {
         };
         // A larger one is refused before it is unpacked.
         assert!(why.contains(named), "{why}");
-        assert!(named.is_empty() || why.contains("7x5x3 voxels of 0.900x0.900x5.000 mm, axes LPS"), "{why}");
+        assert!(
+            named.is_empty() || why.contains("7x5x3 voxels of 0.900x0.900x5.000 mm, axes LPS"),
+            "{why}"
+        );
     }
     for broken in ["not base64!", "AAAA", ""] {
         let mut new = by("Ada");
         new.segmentation = Some(broken.into());
-        assert!(matches!(versions.add(&new, None), Err(Refusal::Invalid(_))), "{broken}");
+        assert!(
+            matches!(versions.add(&new, None), Err(Refusal::Invalid(_))),
+            "{broken}"
+        );
     }
     assert_eq!(versions.list().unwrap().len(), 1);
-    assert_eq!(contents(&versions.folder).len(), 0, "nothing is left of what was refused");
+    assert_eq!(
+        contents(&versions.folder).len(),
+        0,
+        "nothing is left of what was refused"
+    );
 }
 
 #[test]
 fn what_cannot_be_said_is_refused() {
     let (_dir, versions) = series();
-    let with = |findings: Vec<Change>| NewVersion { findings, ..by("Ada") };
-    let add = |id: &str, label: Option<&str>, value| Change { label: label.map(Into::into), value, ..change(id, Action::Add) };
+    let with = |findings: Vec<Change>| NewVersion {
+        findings,
+        ..by("Ada")
+    };
+    let add = |id: &str, label: Option<&str>, value| Change {
+        label: label.map(Into::into),
+        value,
+        ..change(id, Action::Add)
+    };
     let bad = [
         by("Ada"),
-        NewVersion { accepts_report: true, ..by(" \n ") },
-        NewVersion { accepts_report: true, ..by(&"x".repeat(101)) },
+        NewVersion {
+            accepts_report: true,
+            ..by(" \n ")
+        },
+        NewVersion {
+            accepts_report: true,
+            ..by(&"x".repeat(101))
+        },
         with(vec![change("f7", Action::Accept)]),
         with(vec![change("f0", Action::Edit)]),
-        with(vec![change("f0", Action::Accept), change("f0", Action::Reject)]),
+        with(vec![
+            change("f0", Action::Accept),
+            change("f0", Action::Reject),
+        ]),
         with(vec![add("f0", Some("new"), Some(13))]),
         with(vec![add("n1", Some("new"), Some(9))]),
         with(vec![add("n1", Some("new"), Some(0))]),
         with(vec![add("n1", None, Some(13))]),
     ];
     for new in bad {
-        assert!(matches!(versions.add(&new, None), Err(Refusal::Invalid(_))), "{new:?}");
+        assert!(
+            matches!(versions.add(&new, None), Err(Refusal::Invalid(_))),
+            "{new:?}"
+        );
     }
     let good = with(vec![add("n1", Some("cyst"), Some(13))]);
     let made = versions.add(&good, None).unwrap();
-    assert_eq!(made.findings.last().map(|f| (f.label.as_str(), f.state)), Some(("cyst", State::Added)));
+    assert_eq!(
+        made.findings.last().map(|f| (f.label.as_str(), f.state)),
+        Some(("cyst", State::Added))
+    );
 }
 
 #[test]
@@ -222,7 +314,12 @@ fn a_correction_that_was_cut_off_is_not_there() {
     let mut new = by("Ada");
     new.findings = vec![change("f0", Action::Accept)];
     assert_eq!(versions.add(&new, None).unwrap().number, 1);
-    for path in ["../../results/head/result.json", ".new-abc/version.json", "/etc/passwd", ""] {
+    for path in [
+        "../../results/head/result.json",
+        ".new-abc/version.json",
+        "/etc/passwd",
+        "",
+    ] {
         assert!(versions.file(1, path).is_err(), "{path}");
     }
 }
@@ -230,7 +327,10 @@ fn a_correction_that_was_cut_off_is_not_there() {
 #[test]
 fn training_data_keeps_the_prediction_and_is_marked() {
     let (_dir, versions) = series();
-    assert!(matches!(zipped(&versions, "head"), Err(Refusal::Conflict(_))));
+    assert!(matches!(
+        zipped(&versions, "head"),
+        Err(Refusal::Conflict(_))
+    ));
     let mut new = by("Ada");
     new.findings = vec![change("a0", Action::Reject)];
     new.segmentation = Some(encoded(&labels(&geometry(), &[(12, 9), (20, 1)])));
@@ -239,29 +339,48 @@ fn training_data_keeps_the_prediction_and_is_marked() {
     let mut zip = zip::ZipArchive::new(fs::File::open(&path).unwrap()).unwrap();
     let mut names: Vec<String> = zip.file_names().map(Into::into).collect();
     names.sort();
-    assert_eq!(names, [
-        "NEVER_IN_VALIDATION",
-        "image.nii.gz",
-        "labels.nii.gz",
-        "prediction/result.json",
-        "prediction/segmentation.nii.gz",
-        "record.json",
-        "versions/0001/segmentation.nii.gz",
-        "versions/0001/version.json",
-    ]);
+    assert_eq!(
+        names,
+        [
+            "NEVER_IN_VALIDATION",
+            "image.nii.gz",
+            "labels.nii.gz",
+            "prediction/result.json",
+            "prediction/segmentation.nii.gz",
+            "record.json",
+            "versions/0001/segmentation.nii.gz",
+            "versions/0001/version.json",
+        ]
+    );
     let mut bytes = |name: &str| {
         let mut out = Vec::new();
         zip.by_name(name).unwrap().read_to_end(&mut out).unwrap();
         out
     };
-    assert_eq!(bytes("prediction/segmentation.nii.gz"), fs::read(versions.series.join("segmentation.nii.gz")).unwrap());
+    assert_eq!(
+        bytes("prediction/segmentation.nii.gz"),
+        fs::read(versions.series.join("segmentation.nii.gz")).unwrap()
+    );
     let record: serde_json::Value = serde_json::from_slice(&bytes("record.json")).unwrap();
-    assert_eq!((&record["split"], &record["never_in_validation"]), (&json!("train"), &json!(true)));
-    assert_eq!((&record["author"], &record["version"]), (&json!("Ada"), &json!(1)));
+    assert_eq!(
+        (&record["split"], &record["never_in_validation"]),
+        (&json!("train"), &json!(true))
+    );
+    assert_eq!(
+        (&record["author"], &record["version"]),
+        (&json!("Ada"), &json!(1))
+    );
     let dir = tempfile::tempdir().unwrap();
     let corrected = dir.path().join("labels.nii.gz");
     fs::write(&corrected, bytes("labels.nii.gz")).unwrap();
     let corrected = read_nifti(&corrected, &Default::default()).unwrap();
     // The painted voxel is there; what was rejected is not.
-    assert_eq!((corrected.voxels[12], corrected.voxels[20], corrected.voxels[10]), (9.0, 0.0, 0.0));
+    assert_eq!(
+        (
+            corrected.voxels[12],
+            corrected.voxels[20],
+            corrected.voxels[10]
+        ),
+        (9.0, 0.0, 0.0)
+    );
 }

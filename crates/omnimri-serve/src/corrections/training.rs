@@ -30,19 +30,27 @@ pub(super) fn zipped(versions: &Versions, name: &str) -> Result<(TempDir, PathBu
     let all = versions.list()?;
     let last = match all.last() {
         Some(last) if last.number > 0 => last,
-        _ => return Err(Refusal::Conflict("expected a corrected result, found only the prediction".into())),
+        _ => {
+            return Err(Refusal::Conflict(
+                "expected a corrected result, found only the prediction".into(),
+            ));
+        }
     };
     let io = |e: io::Error| Refusal::of_io("write the training data", &e);
     let folder = TempDir::with_prefix_in(".training-", &versions.folder).map_err(io)?;
     let path = folder.path().join("training.zip");
     let mut zip = ZipWriter::new(File::create_new(&path).map_err(io)?);
     let result = std::fs::read(versions.series.join("result.json")).map_err(io)?;
-    let result: Value = serde_json::from_slice(&result).map_err(|e| Refusal::Internal(e.to_string()))?;
+    let result: Value =
+        serde_json::from_slice(&result).map_err(|e| Refusal::Internal(e.to_string()))?;
     put(&mut zip, MARKER, MARKER_TEXT.as_bytes())?;
     let predicted = mask::predicted(&versions.series)?;
     put_file(&mut zip, "image.nii.gz", &predicted.image)?;
     // The labels that stand: the last painted ones, else the predicted ones.
-    let painted = last.segmentation.as_ref().map(|name| versions.at(last.number).join(name));
+    let painted = last
+        .segmentation
+        .as_ref()
+        .map(|name| versions.at(last.number).join(name));
     if let Some(labels) = painted.or_else(|| predicted.labels.clone()) {
         let mut map = mask::read_labels(&labels, &predicted.image, versions.max_voxels)?;
         let rejected = rejected(last);
@@ -55,9 +63,17 @@ pub(super) fn zipped(versions: &Versions, name: &str) -> Result<(TempDir, PathBu
         write_label_map(&corrected, &map).map_err(|e| Refusal::Internal(e.to_string()))?;
         put_file(&mut zip, "labels.nii.gz", &corrected)?;
     }
-    put(&mut zip, "record.json", &pretty(&record(name, &result, last))?)?;
+    put(
+        &mut zip,
+        "record.json",
+        &pretty(&record(name, &result, last))?,
+    )?;
     if let Some(labels) = &predicted.labels {
-        let name = if labels.ends_with(LABELS) { LABELS } else { "segmentation.png" };
+        let name = if labels.ends_with(LABELS) {
+            LABELS
+        } else {
+            "segmentation.png"
+        };
         put_file(&mut zip, &format!("prediction/{name}"), labels)?;
     }
     put(&mut zip, "prediction/result.json", &pretty(&result)?)?;
@@ -65,7 +81,11 @@ pub(super) fn zipped(versions: &Versions, name: &str) -> Result<(TempDir, PathBu
         let from = versions.at(version.number);
         for file in [VERSION, LABELS] {
             if from.join(file).is_file() {
-                put_file(&mut zip, &format!("versions/{:04}/{file}", version.number), &from.join(file))?;
+                put_file(
+                    &mut zip,
+                    &format!("versions/{:04}/{file}", version.number),
+                    &from.join(file),
+                )?;
             }
         }
     }
@@ -97,7 +117,10 @@ fn record(name: &str, result: &Value, last: &Version) -> Value {
 
 /// Label values of findings that were rejected.
 fn rejected(version: &Version) -> Vec<u8> {
-    let found = version.findings.iter().filter(|f| f.state == State::Rejected);
+    let found = version
+        .findings
+        .iter()
+        .filter(|f| f.state == State::Rejected);
     found.filter_map(|f| f.value).collect()
 }
 
@@ -120,11 +143,14 @@ fn begin(zip: &mut ZipWriter<File>, name: &str) -> Result<(), Refusal> {
 
 fn put(zip: &mut ZipWriter<File>, name: &str, bytes: &[u8]) -> Result<(), Refusal> {
     begin(zip, name)?;
-    zip.write_all(bytes).map_err(|e| Refusal::of_io("write the training data", &e))
+    zip.write_all(bytes)
+        .map_err(|e| Refusal::of_io("write the training data", &e))
 }
 
 fn put_file(zip: &mut ZipWriter<File>, name: &str, from: &Path) -> Result<(), Refusal> {
     begin(zip, name)?;
     let copied = File::open(from).and_then(|mut f| io::copy(&mut f, zip));
-    copied.map(drop).map_err(|e| Refusal::of_io("write the training data", &e))
+    copied
+        .map(drop)
+        .map_err(|e| Refusal::of_io("write the training data", &e))
 }

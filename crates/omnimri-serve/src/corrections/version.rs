@@ -141,7 +141,10 @@ pub(super) enum State {
 /// The prediction as version 0, from `result.json` and the moment it was written.
 pub(super) fn prediction(result: &Value, when: String) -> Version {
     let listed = |key: &str, prefix: &str| {
-        let items = result[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        let items = result[key]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let entries = items.iter().enumerate().map(|(n, item)| Entry {
             id: format!("{prefix}{n}"),
             label: item["label"].as_str().unwrap_or_default().to_owned(),
@@ -178,7 +181,9 @@ pub(super) fn after(before: &Version, new: &NewVersion, when: String) -> Result<
     let note = match new.note.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(note) if note.chars().count() > MAX_NOTE => {
-            return Err(Refusal::Invalid(format!("expected a note of at most {MAX_NOTE} characters, found more")));
+            return Err(Refusal::Invalid(format!(
+                "expected a note of at most {MAX_NOTE} characters, found more"
+            )));
         }
         Some(note) => Some(note.to_owned()),
     };
@@ -204,7 +209,10 @@ pub(super) fn after(before: &Version, new: &NewVersion, when: String) -> Result<
     let mut named = BTreeSet::new();
     for change in &new.findings {
         if !named.insert(change.id.as_str()) {
-            return Err(Refusal::Invalid(format!("expected one change of {:?}, found two", change.id)));
+            return Err(Refusal::Invalid(format!(
+                "expected one change of {:?}, found two",
+                change.id
+            )));
         }
         apply(&mut findings, change, &author)?;
     }
@@ -225,15 +233,25 @@ pub(super) fn after(before: &Version, new: &NewVersion, when: String) -> Result<
 fn apply(findings: &mut Vec<Entry>, change: &Change, author: &str) -> Result<(), Refusal> {
     let label = || match &change.label {
         Some(label) => text("a label", label, MAX_LABEL),
-        None => Err(Refusal::Invalid(format!("expected a label for {:?}, found none", change.id))),
+        None => Err(Refusal::Invalid(format!(
+            "expected a label for {:?}, found none",
+            change.id
+        ))),
     };
     if change.action == Action::Add {
         return add(findings, change, label()?, author);
     }
     let known: Vec<_> = findings.iter().map(|f| f.id.clone()).collect();
     let Some(entry) = findings.iter_mut().find(|f| f.id == change.id) else {
-        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-        return Err(Refusal::Invalid(format!("expected a finding of this result ({known}), found {:?}", change.id)));
+        let known = if known.is_empty() {
+            "none".into()
+        } else {
+            known.join(", ")
+        };
+        return Err(Refusal::Invalid(format!(
+            "expected a finding of this result ({known}), found {:?}",
+            change.id
+        )));
     };
     entry.state = match change.action {
         Action::Reject => State::Rejected,
@@ -247,15 +265,28 @@ fn apply(findings: &mut Vec<Entry>, change: &Change, author: &str) -> Result<(),
     Ok(())
 }
 
-fn add(findings: &mut Vec<Entry>, change: &Change, label: String, author: &str) -> Result<(), Refusal> {
+fn add(
+    findings: &mut Vec<Entry>,
+    change: &Change,
+    label: String,
+    author: &str,
+) -> Result<(), Refusal> {
     let id = text("a name for what is added", &change.id, MAX_LABEL)?;
     if findings.iter().any(|f| f.id == id) {
-        return Err(Refusal::Invalid(format!("expected a new name for what is added, found {id:?}, which exists")));
+        return Err(Refusal::Invalid(format!(
+            "expected a new name for what is added, found {id:?}, which exists"
+        )));
     }
     match change.value {
-        Some(0) => return Err(Refusal::Invalid("expected a label value of 1 to 255, found 0, the background".into())),
+        Some(0) => {
+            return Err(Refusal::Invalid(
+                "expected a label value of 1 to 255, found 0, the background".into(),
+            ));
+        }
         Some(v) if findings.iter().any(|f| f.value == Some(v)) => {
-            return Err(Refusal::Invalid(format!("expected a label value that is free, found {v}, which is taken")));
+            return Err(Refusal::Invalid(format!(
+                "expected a label value that is free, found {v}, which is taken"
+            )));
         }
         _ => {}
     }
@@ -273,11 +304,16 @@ fn add(findings: &mut Vec<Entry>, change: &Change, label: String, author: &str) 
 
 /// A text on one line that is not empty.
 fn text(what: &str, given: &str, most: usize) -> Result<String, Refusal> {
-    let clean: String = given.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = given
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let clean = clean.trim();
     match clean.chars().count() {
         0 => Err(Refusal::Invalid(format!("expected {what}, found nothing"))),
-        n if n > most => Err(Refusal::Invalid(format!("expected {what} of at most {most} characters, found {n}"))),
+        n if n > most => Err(Refusal::Invalid(format!(
+            "expected {what} of at most {most} characters, found {n}"
+        ))),
         _ => Ok(clean.to_owned()),
     }
 }
