@@ -297,6 +297,7 @@ impl Engine {
         let (result, labels) = self.result_of(subject, started)?;
         at(Step::Write)?;
         if let Some(map) = &labels {
+            watch.labels(folder, volume, map)?;
             let file = segmentation_file(volume);
             let path = folder.join(file);
             if file.ends_with(".png") {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use omnimri_image::{RawScan, Volume};
+use omnimri_image::{LabelMap, RawScan, Volume};
 
 use crate::error::{Error, Result};
 use crate::scan::Reconstructed;
@@ -69,6 +69,14 @@ pub trait Watch {
     /// # Errors
     /// Those of what is written there; they end the reading.
     fn image(&self, _folder: &Path, _volume: &Volume) -> Result<()> {
+        Ok(())
+    }
+
+    /// The labels of an image, once it was looked at, and the folder its result goes to.
+    ///
+    /// # Errors
+    /// Those of what is written there; they end the reading.
+    fn labels(&self, _folder: &Path, _volume: &Volume, _labels: &LabelMap) -> Result<()> {
         Ok(())
     }
 

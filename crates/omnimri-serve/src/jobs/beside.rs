@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use omnimri_image::{RawScan, Volume, write_nifti};
+use omnimri_image::{LabelMap, RawScan, Volume, write_label_map, write_nifti};
 use omnimri_recon::{Method, ReconOptions};
 use omnimri_workflow::scan::{Reconstructed, reconstruct_scan};
 use omnimri_workflow::{Progress, Result, Step, Watch};
 
 /// The image as it was read.
 const IMAGE: &str = "image.nii.gz";
+/// Its labels, for images whose result has them as PNG alone.
+const LABELS: &str = "segmentation.nii.gz";
 /// The reconstruction without any knowledge but the samples.
 const ZERO_FILLED: &str = "zero_filled.nii.gz";
 
@@ -39,6 +41,11 @@ impl<F: Fn(Progress)> Watch for Follower<F> {
 
     fn image(&self, folder: &Path, volume: &Volume) -> Result<()> {
         Ok(write_nifti(&folder.join(IMAGE), volume)?)
+    }
+
+    fn labels(&self, folder: &Path, _volume: &Volume, labels: &LabelMap) -> Result<()> {
+        // Of a volume the same file is written again with the result; of a 2D image only a PNG would be.
+        Ok(write_label_map(&folder.join(LABELS), labels)?)
     }
 
     fn scan(&self, folder: &Path, scan: &RawScan, _made: &Reconstructed) -> Result<()> {
