@@ -50,7 +50,7 @@ pub(super) fn read_labels(
         ..OpenOptions::default()
     };
     let read = if is_picture {
-        read_image(file)
+        read_image(file, &options)
     } else {
         read_nifti(file, &options)
     };

@@ -126,7 +126,7 @@ pub(super) async fn file(
 }
 
 /// A file of the store as an answer: a range of it where one is asked for, nothing where the client has it already.
-async fn send_file(path: &FilePath, headers: &HeaderMap) -> Result<Response, Refusal> {
+pub(crate) async fn send_file(path: &FilePath, headers: &HeaderMap) -> Result<Response, Refusal> {
     let io = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Refusal::NotFound,
         _ => Refusal::of_io("read the file", &e),
