@@ -38,7 +38,7 @@ export function where(p, test) {
 }
 
 /** The overlay of the glioma: orange over grey. */
-export const isOverlay = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r - b > 45 && r - g > 18 && r > 60;
+export const isOverlay = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r - b > 45 && r - g > 35;
 
 /** Letters at the edges: pale yellow. */
 export const isLetter = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r > 200 && g > 180 && b > 90 && b < 190;

@@ -113,11 +113,11 @@ export class Session {
     this.layers.hidden.clear();
     this.lit = null;
     await this.viewer?.show(this.image, this.values, boxOutlines(this.result.findings, this.image.size));
-    this.view = this.viewer?.onlyPlane ?? "planes";
-    this.viewer?.setView(this.view);
     this.applyLayers();
+    this.view = this.viewer?.onlyPlane ?? "planes";
     const first = this.result.findings[0];
     if (first !== undefined) this.viewer?.jumpTo(place(first, this.values, this.image.size));
+    this.viewer?.setView(this.view);
     this.emit("opened");
   }
 

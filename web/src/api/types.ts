@@ -80,11 +80,24 @@ export interface Result {
   seconds: number;
 }
 
+/** Something an answer rests on. */
+export interface Ground {
+  /** `check` for how the answer was checked, else what was measured. */
+  kind: string;
+  value: string;
+  source: string;
+  probability?: number;
+  box?: number[];
+  volume_ml?: number;
+}
+
 export interface Answer {
   answer: string;
-  status: string;
+  status: TaskState;
+  /** 0 where the words are not the language model's own. */
   probability: number;
-  evidence: unknown[];
+  evidence: Ground[];
+  box?: number[];
 }
 
 export type Action = "accept" | "reject" | "edit" | "add";
@@ -116,7 +129,10 @@ export interface VersionFinding {
   label: string;
   value: number | null;
   state: "predicted" | "accepted" | "rejected" | "edited" | "added";
-  by?: string | null;
+  by?: string;
+  /** Counted where labels were painted. */
+  voxels?: number;
+  volume_ml?: number;
 }
 
 export interface NewVersion {

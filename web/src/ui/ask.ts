@@ -1,28 +1,18 @@
 // Questions about the open image. An answer says how it stands to what was measured.
 
 import { api, ApiError } from "../api/client";
-import type { Answer } from "../api/types";
+import type { Answer, Ground, TaskState } from "../api/types";
+import { middle } from "../labelmap";
 import type { Session } from "../session";
 import { button, fill, h, percent } from "./dom";
 
-const STATUS: Record<string, { words: string; kind: string }> = {
-  agrees: { words: "confirmed by the evidence", kind: "sure" },
-  replaced: { words: "answered from the evidence", kind: "sure" },
-  unchecked: { words: "not checked", kind: "low" },
-  answered: { words: "answered", kind: "sure" },
-  abstained: { words: "abstained", kind: "low" },
-  out_of_scope: { words: "out of scope", kind: "low" },
-};
+const STATUS: Record<TaskState, string> = { answered: "answered", abstained: "abstained", out_of_scope: "out of scope" };
 const EXAMPLES = ["Is there a tumour?", "Where is the lesion?", "Which sequence is this?", "How large is it?"];
 
-function piece(evidence: unknown): string {
-  if (typeof evidence === "string") return evidence;
-  if (typeof evidence === "object" && evidence !== null) {
-    return Object.entries(evidence)
-      .map(([k, v]) => `${k}: ${typeof v === "object" ? JSON.stringify(v) : String(v)}`)
-      .join(", ");
-  }
-  return String(evidence);
+function words({ kind, value, source, probability, volume_ml }: Ground): string {
+  const sure = probability === undefined ? "" : `, ${percent(probability)}`;
+  const size = volume_ml === undefined ? "" : `, ${volume_ml.toFixed(2)} mL`;
+  return `${kind}: ${value} (${source}${sure}${size})`;
 }
 
 export function askPanel(panel: HTMLElement, session: Session): { focus(): void } {
@@ -43,10 +33,15 @@ export function askPanel(panel: HTMLElement, session: Session): { focus(): void 
     log.lastElementChild?.scrollIntoView({ block: "nearest" });
   };
   const answer = (a: Answer) => {
-    const status = STATUS[a.status] ?? { words: a.status, kind: "low" };
-    return h("div", { class: `answer ${status.kind}` }, h("p", { text: a.answer }),
-      h("p", { class: "when" }, h("span", { class: "tag", text: status.words }), a.probability > 0 && ` ${percent(a.probability)}`),
-      a.evidence.length > 0 && h("ul", { class: "rests" }, ...a.evidence.map((e) => h("li", { text: piece(e) }))));
+    const check = a.evidence.find((g) => g.kind === "check")?.value ?? "";
+    const measured = a.evidence.filter((g) => g.kind !== "check");
+    // Words that nothing confirms look like what was not answered.
+    const sure = a.status === "answered" && !check.includes("nothing that was measured");
+    const { box } = a;
+    return h("div", { class: `answer ${sure ? "sure" : "low"}` }, h("p", { text: a.answer }),
+      h("p", { class: "when" }, h("span", { class: "tag", text: STATUS[a.status] }), a.probability > 0 && ` ${percent(a.probability)} `, check !== "" && ` ${check}`),
+      box !== undefined && button("Show on the image", () => session.viewer?.jumpTo(middle(box)), { class: "chip" }),
+      measured.length > 0 && h("details", {}, h("summary", { text: `What was measured (${measured.length})` }), h("ul", { class: "rests" }, ...measured.map((g) => h("li", { text: words(g) })))));
   };
   const form = h("form", { class: "row", on: { submit: (e) => {
     e.preventDefault();

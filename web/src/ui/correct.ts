@@ -53,7 +53,7 @@ export function correctPanel(panel: HTMLElement, session: Session, say: (text: s
   const rename = (id: string, label: string, before: string) => {
     if (label.trim() === "" || label === before) changes.delete(id);
     else changes.set(id, { id, action: "edit", label: label.trim() });
-    draw();
+    // Not drawn anew: the focus is on its way to the next field.
   };
   const addLabel = (label: string) => {
     if (label.trim() === "") return;

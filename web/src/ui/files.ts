@@ -34,7 +34,10 @@ export function filesPanel(panel: HTMLElement, session: Session): void {
         : h("a", { href: api.fileUrl(job.id, path), download: name, text: name });
       return h("li", {}, link, h("span", { class: "when", text: [words, amount(bytes)].filter((w) => w !== "").join(" · ") }));
     };
-    fill(panel, h("h2", { text: "Files" }), h("ul", { class: "files" }, ...session.files.map(row)),
+    const own = session.files.filter((f) => series === null || f.path.startsWith(`${series}/`));
+    const others = session.files.filter((f) => !own.includes(f));
+    fill(panel, h("h2", { text: "Files" }), h("ul", { class: "files" }, ...own.map(row)),
+      others.length > 0 && h("details", {}, h("summary", { text: `Of the whole study (${others.length})` }), h("ul", { class: "files" }, ...others.map(row))),
       h("h2", { text: "Training data" }),
       session.latest === null
         ? h("p", { class: "hint", text: "After a correction: image, corrected labels, the original prediction, and who corrected when." })

@@ -1,6 +1,6 @@
 // The findings, and the report of which every sentence shows what it rests on.
 
-import type { Finding, Result } from "../api/types";
+import type { Finding, Result, VersionFinding } from "../api/types";
 import { barred, findingId, isLow, sentences, targets, type Sentence, type Targets } from "../evidence";
 import { colour, css } from "../palette";
 import type { Session } from "../session";
@@ -15,6 +15,11 @@ export function sizes(finding: { area_px: number | null; volume_ml: number | nul
   return out.join(" · ");
 }
 
+/** The size of what a person painted. */
+function painted({ voxels = 0, volume_ml }: VersionFinding, mm: boolean): string {
+  return `${mm && volume_ml !== undefined ? `${volume_ml.toFixed(2)} mL` : `${voxels} voxels`} as painted`;
+}
+
 export function reportPanel(panel: HTMLElement, session: Session): void {
   const findingCard = (finding: Finding, n: number) => {
     const corrected = session.latest?.findings?.find((f) => f.id === findingId(n));
@@ -22,7 +27,8 @@ export function reportPanel(panel: HTMLElement, session: Session): void {
     const low = isLow(finding) && state === "predicted";
     const kind = state === "rejected" ? "rejected" : low ? "low" : "sure";
     const lit: Targets = { labels: finding.value === null ? [] : [finding.value], findings: [n], diagnosis: false, acquisition: false };
-    const words = [finding.location, sizes(finding, session.spacingKnown)].filter((w) => w !== null && w !== "").join(" · ");
+    const size = corrected?.voxels === undefined ? sizes(finding, session.spacingKnown) : painted(corrected, session.spacingKnown);
+    const words = [finding.location, size].filter((w) => w !== null && w !== "").join(" · ");
     return h(
       "li",
       {},
@@ -53,6 +59,12 @@ export function reportPanel(panel: HTMLElement, session: Session): void {
       pointerenter: () => session.light({ labels: [a.value], findings: [], diagnosis: false, acquisition: false }),
       pointerleave: () => session.light(null),
     } }, swatch(css(colour(a.value))), h("span", { class: "what" }, h("strong", { text: a.label }), h("span", { class: "when", text: sizes(a, session.spacingKnown) }))));
+
+  const added = (f: VersionFinding) =>
+    h("li", {}, h("button", { type: "button", class: "finding sure", on: { click: () => f.value !== null && session.jumpToLabel(f.value) } },
+      swatch(f.value === null ? "#fff" : css(colour(f.value))),
+      h("span", { class: "what" }, h("strong", { text: f.label }), h("span", { class: "when", text: f.voxels === undefined ? "" : painted(f, session.spacingKnown) })),
+      h("span", { class: "sure" }, h("span", { class: "tag", text: `added by ${f.by ?? "a reader"}` }))));
 
   const sentence = (s: Sentence, result: Result, why: string | null = null) => {
     if (s.fact === null) return h("span", { text: `${s.text} ` });
@@ -98,13 +110,15 @@ export function reportPanel(panel: HTMLElement, session: Session): void {
       const body = stands.length > 0 ? stands.map((s) => sentence(s, result)) : [h("span", { class: "hint", text: "Nothing stands here." })];
       return h("section", { class: `section ${name}` }, h("h3", { text: name }), h("p", {}, ...body));
     });
+    const more = (session.latest?.findings ?? []).filter((f) => f.state === "added");
     const taken = facts.filter((f) => !f.verified);
     fill(
       panel,
       h("section", { class: "findings" }, h("h2", { text: "Findings" }),
-        result.findings.length > 0 ? h("ul", { class: "plain-list" }, ...result.findings.map(findingCard)) : h("p", { class: "hint", text: noFindings(result) }),
+        result.findings.length + more.length > 0 ? h("ul", { class: "plain-list" }, ...result.findings.map(findingCard), ...more.map(added)) : h("p", { class: "hint", text: noFindings(result) }),
         result.anatomy.length > 0 && h("details", { open: result.findings.length === 0 }, h("summary", { text: `Structures (${result.anatomy.length})` }), h("ul", { class: "plain-list" }, ...result.anatomy.map(structure)))),
-      h("section", { class: "report" }, h("h2", { text: "Report" }), ...sections,
+      h("section", { class: "report" }, h("h2", { text: "Report" }),
+        session.latest?.segmentation != null && h("p", { class: "hint", text: "The report speaks of the prediction; the labels were changed since." }), ...sections,
         held.length > 0 && h("section", { class: "section held" }, h("h3", { text: "Kept out of the impression" }), h("p", {}, ...held.map(({ s, why }) => sentence(s, result, why)))),
         evidence),
       diagnosis(result),

@@ -49,7 +49,6 @@ export const COMMON = {
   viewModeHotKey: "",
   clipPlaneHotKey: "",
   cycleClipPlaneHotKey: "",
-  isAntiAlias: true,
   logLevel: "error",
   backColor: [0, 0, 0, 1],
   crosshairColor: [0.49, 0.77, 1, 0.8],
@@ -70,6 +69,7 @@ export class Viewer {
   private readonly masksAt = 1;
   private readonly boxesAt = 2;
   private values: Uint8Array | null = null;
+  private first = { low: 0, high: 1 };
   /** What is told; the page fills these in. */
   onLocation: (at: Location) => void = () => undefined;
   onWindow: (low: number, high: number) => void = () => undefined;
@@ -96,6 +96,8 @@ export class Viewer {
     const viewer = new Viewer();
     const { nv } = viewer;
     await nv.attachToCanvas(canvas);
+    // Without a graphics processor 3D takes seconds a frame: it is drawn where it is asked for, not beside every slice.
+    if (drawnBySoftware(nv.gl)) nv.opts.multiplanarShowRender = SHOW_RENDER.NEVER;
     nv.onLocationChange = () => viewer.tellLocation();
     nv.onIntensityChange = (v) => viewer.onWindow(v.cal_min ?? 0, v.cal_max ?? 1);
     nv.onMeasurementCompleted = (m) => viewer.onMeasured({ mm: m.distance });
@@ -121,6 +123,8 @@ export class Viewer {
     this.stopPainting();
     nv.clearMeasurements();
     while (nv.volumes.length > 0) nv.removeVolume(nv.volumes[nv.volumes.length - 1]!);
+    // Single slices are drawn faster than volumes: the view that is wanted comes when all is there.
+    nv.setSliceType(SLICE_TYPE.AXIAL);
     this.image = image.orientationKnown ? image : asStored(image);
     this.values = values ?? new Uint8Array(boxes.length);
     nv.opts.isCornerOrientationText = false;
@@ -132,6 +136,7 @@ export class Viewer {
       layer.setColormapLabel(lookup(new Map()));
       nv.addVolume(layer);
     }
+    this.first = this.window();
     nv.setInterpolation(false);
     nv.setPan2Dxyzmm([0, 0, 0, 1]);
     this.tellLocation();
@@ -157,8 +162,8 @@ export class Viewer {
     mask.setColormapLabel(lookup(masks));
     box.setColormapLabel(lookup(boxes));
     nv.opts.atlasOutline = outline ? 1 : 0;
-    nv.setOpacity(this.masksAt, opacity);
-    nv.setOpacity(this.boxesAt, 1);
+    // One redraw for all of it.
+    mask.opacity = opacity;
     nv.updateGLVolume();
   }
 
@@ -204,8 +209,7 @@ export class Viewer {
 
   /** The range that was chosen when the image was loaded. */
   resetWindow(): void {
-    const v = this.nv.volumes[0];
-    if (v !== undefined) this.setWindow(v.robust_min ?? 0, v.robust_max ?? 1);
+    this.setWindow(this.first.low, this.first.high);
   }
 
   resetZoom(): void {
@@ -302,6 +306,12 @@ export class Viewer {
       label: this.values[(z * ny + y) * nx + x] ?? 0,
     });
   }
+}
+
+function drawnBySoftware(gl: WebGL2RenderingContext): boolean {
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name: unknown = info === null ? "" : gl.getParameter(info.UNMASKED_RENDERER_WEBGL);
+  return /swiftshader|llvmpipe|software/i.test(String(name));
 }
 
 /** A volume for NiiVue; the bytes are handed over as a copy, since it may change them. */
