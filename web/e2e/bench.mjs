@@ -57,7 +57,7 @@ export class Bench {
     return page;
   }
 
-  /** Sends a file and waits until its picture is shown in one plane. @param {Page} page @param {string} file @param {string | null} view */
+  /** Sends a file and waits until its picture is shown in one plane. @param {Page} page @param {string | string[]} file several are one study @param {string | null} view */
   async open(page, file, view = "axial") {
     await page.setInputFiles("input[data-role=files]", file);
     await page.waitForSelector("#standing");

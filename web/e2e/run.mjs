@@ -12,6 +12,7 @@ import { inputs, start } from "./server.mjs";
 import * as accessible from "./steps/accessible.mjs";
 import * as asking from "./steps/asking.mjs";
 import * as correcting from "./steps/correcting.mjs";
+import * as dicom from "./steps/dicom.mjs";
 import * as kspace from "./steps/kspace.mjs";
 import * as pictures from "./steps/pictures.mjs";
 import * as reading from "./steps/reading.mjs";
@@ -27,7 +28,7 @@ const { values } = parseArgs({
   },
 });
 
-const steps = { reading, asking, correcting, sides, kspace, accessible, pictures };
+const steps = { reading, asking, correcting, sides, dicom, kspace, accessible, pictures };
 const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 const server = await start(resolve(values.binary), values.port === undefined ? null : Number(values.port));

@@ -6,6 +6,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { series } from "./dicom.mjs";
 import { readSlice, volume } from "./volume.mjs";
 
 const START_MS = 180_000;
@@ -62,12 +64,19 @@ export function inputs(binary, folder) {
     writeFileSync(path, volume(slice, options));
     return path;
   };
+  const dicom = (/** @type {Parameters<typeof volume>[1]} */ options) =>
+    series(gunzipSync(volume(slice, options))).map((bytes, k) => {
+      const path = join(folder, "inputs", `slice_${String(k + 1).padStart(2, "0")}.dcm`);
+      writeFileSync(path, bytes);
+      return path;
+    });
   const small = { slices: 14, step: 2 };
   return {
     kspace: join(demo, "demo", "kspace.npy"),
     head: write("head.nii.gz", small),
     flipped: write("head_flipped.nii.gz", { ...small, flipX: true }),
     untrusted: write("head_untrusted.nii.gz", { ...small, trusted: false }),
+    dicom: dicom(small),
     fine: write("simulated_head.nii.gz", { slices: 40, step: 1 }),
   };
 }
