@@ -337,7 +337,7 @@ fn training_data_keeps_the_prediction_and_is_marked() {
     versions.add(&new, None).unwrap();
     let (_folder, path) = zipped(&versions, "head").unwrap();
     let mut zip = zip::ZipArchive::new(fs::File::open(&path).unwrap()).unwrap();
-    let mut names: Vec<String> = zip.file_names().map(Into::into).collect();
+    let mut names: Vec<String> = zip.file_names().map(|n| n.unwrap().into_owned()).collect();
     names.sort();
     assert_eq!(
         names,
