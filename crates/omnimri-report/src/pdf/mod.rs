@@ -45,8 +45,7 @@ pub fn render_pdf(result: &ResultDoc, pictures: &Pictures<'_>) -> Result<Vec<u8>
             0 => ("Key image", KEY_IMAGE),
             _ => ("Overview", OVERVIEW),
         };
-        pages.text(title, Style::Heading);
-        pages.picture(&key.canvas, tallest);
+        pages.picture(title, &key.canvas, tallest);
         pages.text(&key.caption, Style::Small);
     }
     measurements(&mut pages, result);

@@ -257,12 +257,14 @@ impl Pages {
         }
     }
 
-    /// A picture of at most so many points in height, in its proportions.
-    pub(super) fn picture(&mut self, canvas: &Canvas, tallest: f32) {
+    /// A picture of at most so many points in height, in its proportions, under its heading.
+    pub(super) fn picture(&mut self, heading: &str, canvas: &Canvas, tallest: f32) {
         let (w, h) = (canvas.width.max(1) as f32, canvas.height.max(1) as f32);
         let scale = (ROOM / w).min(tallest / h);
+        let (_, size, above, _) = Style::Heading.parts();
+        self.make_room(scale * h + above + LINE * size + 6.0);
+        self.text(heading, Style::Heading);
         self.y -= 6.0;
-        self.make_room(scale * h);
         self.y -= scale * h;
         let name = picture_name(self.pictures.len());
         self.page.save_state();
