@@ -135,7 +135,7 @@ async fn kspace_has_a_zero_filled_image_beside() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("scan.npy");
     let k = &scan.kspace;
-    omnimri_image::write_npy_complex32(&path, &[k.n_coils, k.n_y, k.n_x], &k.samples)
+    omnimri_image::write_npy_complex32(&path, &k.samples, &[k.n_coils, k.n_y, k.n_x])
         .expect("a file");
     let bytes = std::fs::read(path).expect("its bytes");
     let reply = post(
