@@ -335,23 +335,20 @@ def part_uploads(args, folder):
 def part_kill(args, folder):
     server = Server(args.binary, args.port, folder / "kill", "--rate", "0").start()
     rng = random.Random(args.seed)
-    accepted, times, bad, running = [], [], [], 0
+    accepted, times, bad = [], [], []
     for n in range(args.kills):
-        end = time.time() + rng.uniform(1, 5)
-        for i in range(2):
+        for i in range(3):
             began = time.time()
-            try:
-                status, _, data = server.submit(seed=2 * n + i)
-            except (OSError, http.client.HTTPException):
-                continue
+            status, _, data = server.submit(seed=3 * n + i)
             times.append(time.time() - began)
             if status == 202:
                 accepted.append(json.loads(data)["id"])
             elif status != 429:
                 bad.append((status, data[:200]))
-        time.sleep(max(0, end - time.time()))
-        jobs = json.loads(server.ask("GET", "/v1/jobs")[2])["jobs"]
-        running += any(j["state"] == "running" for j in jobs)
+        # At a random moment while one is read.
+        while not any(j["state"] == "running" for j in json.loads(server.ask("GET", "/v1/jobs")[2])["jobs"]):
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 1))
         server.measure()
         server.kill()
         server.start()
@@ -359,7 +356,10 @@ def part_kill(args, folder):
     server.stop()
     lost, twice = server.account(accepted)
     left = sum(len(list((server.data / "jobs" / j).glob("work-*"))) for j in accepted)
-    load = f"{args.kills} kills, {running} of them in the middle of a job; {len(accepted)} jobs"
+    db = sqlite3.connect(server.data / "omnimri.sqlite")
+    cut = db.execute("SELECT sum(crashes) FROM jobs").fetchone()[0]
+    db.close()
+    load = f"{args.kills} kills during {len(accepted)} jobs, which cut off {cut} readings"
     note = f"{left} half-written folders left" + ("" if whole else "; some did not end")
     return row("kill -9", load, times, server, lost, twice, len(bad) + left, note)
 
