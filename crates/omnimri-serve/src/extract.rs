@@ -53,7 +53,9 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Asked<T> {
 pub(crate) fn body_error(error: &(dyn std::error::Error + 'static)) -> Refusal {
     let mut cause = Some(error);
     while let Some(e) = cause {
-        if e.is::<crate::slow::TooSlow>() {
+        // What an `io::Error` holds is not its source.
+        let held = e.downcast_ref::<std::io::Error>().and_then(|e| e.get_ref());
+        if held.is_some_and(|e| e.is::<crate::slow::TooSlow>()) {
             return Refusal::Slow;
         }
         cause = e.source();

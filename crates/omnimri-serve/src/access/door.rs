@@ -29,10 +29,15 @@ pub(crate) async fn door(
     let route = matched.map_or_else(|| NO_ROUTE.to_owned(), |m| m.as_str().to_owned());
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map(|ConnectInfo(a)| a.ip());
-    let (who, response) = match admit(&state, &request, address) {
+    let (who, response) = match identify(&state, &request, address) {
         Ok(who) => {
-            request.extensions_mut().insert(who.clone());
-            (who.name, next.run(request).await)
+            let name = who.name.clone();
+            let allowed = who.needs(needed(&method));
+            request.extensions_mut().insert(who);
+            match allowed {
+                Ok(()) => (name, next.run(request).await),
+                Err(refusal) => (name, refusal.into_response()),
+            }
         }
         Err(refusal) => ("-".to_owned(), refusal.into_response()),
     };
@@ -54,7 +59,8 @@ pub(crate) async fn door(
     response
 }
 
-fn admit(state: &AppState, request: &Request, address: Option<IpAddr>) -> Result<Who, Refusal> {
+/// Who asks; refuses strangers, other hosts, and those who ask too often.
+fn identify(state: &AppState, request: &Request, address: Option<IpAddr>) -> Result<Who, Refusal> {
     let headers = request.headers();
     if state.local {
         host::only_local(headers)?;
@@ -81,7 +87,6 @@ fn admit(state: &AppState, request: &Request, address: Option<IpAddr>) -> Result
     };
     let address = address.map(|a| a.to_string());
     ask(state, address.as_deref())?;
-    who.needs(needed(request.method()))?;
     Ok(who)
 }
 

@@ -96,13 +96,11 @@ pub(super) async fn receive(jobs: &Jobs, mut form: Multipart) -> Result<Received
 
 /// A form that cannot be understood.
 pub(crate) fn form_error(error: &MultipartError, max_bytes: u64) -> Refusal {
-    if let slow @ Refusal::Slow = crate::extract::body_error(error) {
-        return slow;
-    }
     match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge(max_bytes),
         status if status.is_client_error() => Refusal::BadRequest(error.body_text()),
-        _ => Refusal::Internal(error.body_text()),
+        // The form did not end: its sender is gone or too slow.
+        _ => crate::extract::body_error(error),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Paths of jobs, uploads and results.
 
+use std::collections::HashSet;
+
 use axum::extract::multipart::Multipart;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -235,6 +237,12 @@ async fn accept(state: &AppState, received: Received, owner: String) -> Result<J
 
 /// Uploads become the files of a job; if it is not accepted they go back where they were.
 async fn from_uploads(state: &AppState, from: FromUploads, who: &Who) -> Result<Job, Refusal> {
+    let distinct: HashSet<&String> = from.uploads.iter().collect();
+    if from.uploads.is_empty() || distinct.len() < from.uploads.len() {
+        return Err(Refusal::BadRequest(
+            "expected one or more uploads, each once".into(),
+        ));
+    }
     let mut intake = Intake::new(&state.jobs)?;
     let writes: Vec<_> = from
         .uploads
@@ -243,11 +251,6 @@ async fn from_uploads(state: &AppState, from: FromUploads, who: &Who) -> Result<
         .collect();
     if writes.iter().any(Option::is_none) {
         return Err(Refusal::Busy);
-    }
-    if from.uploads.is_empty() {
-        return Err(Refusal::BadRequest(
-            "expected at least one upload, found none".into(),
-        ));
     }
     let (jobs, ids) = (state.jobs.clone(), from.uploads.clone());
     let intake = blocking(move || {

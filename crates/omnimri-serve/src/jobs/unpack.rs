@@ -91,7 +91,7 @@ pub(super) fn unpack(archive: &Path, intake: &mut Intake) -> Result<(), Refusal>
 /// What systems leave in archives beside the files.
 fn is_clutter(name: &str) -> bool {
     name.split(['/', '\\'])
-        .any(|part| part.starts_with('.') || part == "__MACOSX")
+        .any(|part| part == "__MACOSX" || (part.starts_with('.') && part != "." && part != ".."))
 }
 
 /// Number of files that the archive's end declares; none for an archive without an end, and for ZIP64.

@@ -35,7 +35,7 @@ pub(super) struct Writes<'a>(&'a Writing, &'a str);
 impl Writing {
     pub(super) fn begin<'a>(&'a self, id: &'a str) -> Option<Writes<'a>> {
         let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        set.insert(id.to_owned()).then_some(Writes(self, id))
+        set.insert(id.to_owned()).then(|| Writes(self, id))
     }
 }
 

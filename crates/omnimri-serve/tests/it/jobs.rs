@@ -135,7 +135,7 @@ async fn kspace_has_a_zero_filled_image_beside() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("scan.npy");
     let k = &scan.kspace;
-    omnimri_image::write_npy_complex32(&path, &[k.n_coils, k.n_y, k.n_x], &k.samples)
+    omnimri_image::write_npy_complex32(&path, &k.samples, &[k.n_coils, k.n_y, k.n_x])
         .expect("a file");
     let bytes = std::fs::read(path).expect("its bytes");
     let reply = post(
@@ -244,6 +244,8 @@ async fn an_upload_goes_on_after_a_broken_connection() {
         (200, &json!(png.len()))
     );
     assert_eq!(patch(png.len(), b"more").await.status, 413);
+    let twice = json!({ "uploads": [id, id] });
+    assert_eq!(post_json(server.address, "/v1/jobs", &twice).await.status, 400);
     let accepted = post_json(server.address, "/v1/jobs", &job).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
     assert_eq!(accepted.json()["name"], "head.png");

@@ -114,6 +114,11 @@ async fn what_is_not_done_when_the_server_stops_waits_for_the_next() {
         ids.push(id(&server.submit().await));
     }
     server.stop().await;
+    // The worker of a process that ends would be gone; here it still runs to its next step.
+    let lock = || std::fs::File::open(data.path().join("lock")).expect("a file");
+    while lock().try_lock().is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let server = start_in(data.path(), limits()).await;
     for id in &ids {
         assert_eq!(server.wait(id).await["state"], "done");
@@ -141,6 +146,10 @@ async fn old_jobs_go_without_a_trace() {
         ..Config::local(data.path())
     };
     let server = start_with(config()).await;
+    let left = || std::fs::read_dir(data.path().join("jobs")).expect("a folder").count();
+    while left() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     while !get(server.address, "/v1/jobs").await.json()["jobs"]
         .as_array()
         .expect("jobs")
