@@ -1,6 +1,7 @@
 //! The checked report as Markdown, HTML, JSON, PDF, DICOM, FHIR and BIDS derivatives.
 //!
-//! In: a [`ResultDoc`] and the [`Pictures`] it speaks of. Out: `result.json`, `report.md` and a self-contained `report.html`.
+//! In: a [`ResultDoc`] and the [`Pictures`] it speaks of. Out: `result.json`, `report.md`, `report.pdf` and a self-contained
+//! `report.html`.
 //!
 //! - `result`, `sections`: the types of `omnimri.result/1`; `docs/result.schema.json` is the same as JSON Schema
 //! - `view`: how a slice is turned for display, and which letters stand at its edges

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::figures::{Pictures, figures};
 use crate::html::render_html;
 use crate::markdown::render_markdown;
+use crate::pdf::render_pdf;
 use crate::result::ResultDoc;
 
 /// Files written beside their final names; those not renamed are removed when this is dropped.
@@ -45,7 +46,7 @@ impl Drop for Staged {
     }
 }
 
-/// Writes `report.html`, `report.md` and `result.json` into `dir`, which is made if it is not there.
+/// Writes `report.html`, `report.md`, `report.pdf` and `result.json` into `dir`, which is made if it is not there.
 ///
 /// Everything is rendered and written beside before the first file takes its name, `result.json` last: its presence means that the
 /// others are complete.
@@ -54,6 +55,7 @@ pub fn write_report(dir: &Path, result: &ResultDoc, pictures: &Pictures<'_>) -> 
     let figures = figures(pictures)?;
     let html = render_html(result, &figures);
     let markdown = render_markdown(result);
+    let pdf = render_pdf(result, pictures)?;
     let path = dir.join("result.json");
     let mut json = serde_json::to_vec_pretty(result).map_err(|source| Error::EncodeJson {
         path: path.clone(),
@@ -67,6 +69,7 @@ pub fn write_report(dir: &Path, result: &ResultDoc, pictures: &Pictures<'_>) -> 
     let mut staged = Staged::default();
     staged.add(dir.join("report.html"), html.as_bytes())?;
     staged.add(dir.join("report.md"), markdown.as_bytes())?;
+    staged.add(dir.join("report.pdf"), &pdf)?;
     staged.add(path, &json)?;
     staged.commit()
 }

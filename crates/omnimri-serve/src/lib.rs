@@ -1,31 +1,44 @@
-//! HTTP interface to the workflow, for programs on the same machine.
+//! HTTP interface to the workflow: jobs that outlive the process, results by name, and questions in the form of the OpenAI API.
 //!
-//! In: requests on a loopback address. Out: JSON; what is said of an image comes from [`omnimri_workflow`] alone.
+//! In: requests, by default on a loopback address only. Out: JSON and files; what is said of an image comes from
+//! [`omnimri_workflow`] alone. Every path is described in `GET /openapi.json`, which is made from the same table as the router;
+//! `docs/server.md` tells how to run it.
 //!
-//! | request | answer |
-//! | --- | --- |
-//! | `GET /health` | `status`, version and model |
-//! | `GET /v1/models` | the model in the form of the OpenAI API |
-//! | `POST /v1/read` | a multipart form with one field `file`; answers `result.json` |
-//!
-//! Errors are `{"error": {"message", "type", "code"}}` with status 400 (a malformed request), 403 (a request made through another
-//! host's name), 404, 405, 413 (too large), 422 (a file that cannot be read), 503 (too many at once; try again later) or 500.
-//!
-//! - `server`: addresses, start and stop; `routes`: paths to handlers; `limits`: how much is let in
-//! - `guard`: who may ask; `upload`: a form to a file; `read`: a file to a result
-//! - `reply`: errors as JSON
+//! - `server`: start and stop; `config`, `limits`: whom and how much is let in; `state`: what requests share
+//! - `api`: paths with their description; `routes`: all of them; `reply`: errors as JSON; `extract`: parts of requests as types
+//! - `jobs`: the queue, its workers, uploads and results; `read`: one file read while the client waits
+//! - `answer`: questions about an image; `chat`: the same in the form of the OpenAI API
+//! - `page`: the viewer, embedded where it was built; `corrections`: versions of a result by named persons, and training data
+//! - `access`: tokens, TLS, hosts, rates; `slow`: clients that hold places; `names`: what clients call things, made harmless
+//! - `budget`: memory for readers; `erase`, `retention`: what is removed, and how; `audit`, `metrics`: what happened
 
+mod access;
+mod answer;
+mod api;
+mod audit;
+mod budget;
+mod chat;
+mod config;
+mod corrections;
+mod erase;
 mod error;
-mod guard;
+mod extract;
+mod jobs;
 mod limits;
+mod metrics;
+mod names;
+mod page;
 mod read;
 mod reply;
+mod retention;
 mod routes;
 mod server;
+mod slow;
 mod state;
-mod upload;
 
+pub use access::{Role, Tls, Tokens};
+pub use config::Config;
 pub use error::{Error, Result};
+pub use jobs::{Job, Problem, Series, State};
 pub use limits::Limits;
-pub use routes::router;
-pub use server::{bind, serve};
+pub use server::{Server, bind};

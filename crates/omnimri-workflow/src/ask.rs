@@ -27,6 +27,18 @@ pub struct Looked {
     evidence: Option<Evidence>,
 }
 
+impl Looked {
+    /// May the model answer at all?
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// What answers are held against; none out of scope.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
+    }
+}
+
 /// How an answer stands to what was measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked {

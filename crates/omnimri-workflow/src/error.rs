@@ -48,6 +48,12 @@ pub enum Error {
         /// The input.
         path: PathBuf,
     },
+    /// Whoever follows the reading stopped it.
+    #[error("{}: stopped before it was read to the end", path.display())]
+    Stopped {
+        /// The input.
+        path: PathBuf,
+    },
     /// Reconstruction would take more memory than allowed.
     #[error(
         "{path}: expected to need at most {allowed} bytes of memory (--memory), found that reconstruction needs about {needed}; \
@@ -114,6 +120,25 @@ impl Error {
             *path = place.join(rest);
         }
         self
+    }
+
+    /// True if the disk is full: the same input can be read once there is room.
+    pub fn is_disk_full(&self) -> bool {
+        use omnimri_report::Error as Report;
+        let source = match self {
+            Self::Image(omnimri_image::Error::Io { source, .. }) | Self::Output { source, .. } => {
+                source
+            }
+            Self::Report(report) => match report.as_ref() {
+                Report::WriteFile { source, .. }
+                | Report::CreateFolder { source, .. }
+                | Report::Image(omnimri_image::Error::Io { source, .. }) => source,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        use std::io::ErrorKind as K;
+        matches!(source.kind(), K::StorageFull | K::QuotaExceeded)
     }
 
     /// True if the input is to blame, not the program or the machine.

@@ -4,6 +4,7 @@
 //!
 //! - `engine`: the loaded model; `read`: one input to one folder; `many`: many inputs; `ask`: one question
 //! - `formats`: DICOM, FHIR and BIDS beside the report
+//! - `watch`: progress of a reading, and a way to stop it
 //! - `staged`: folders that are whole or not there
 //! - `scan`: a raw data file to a volume; `kspace`: one slice of it; `scope`: may the model answer at all?
 //! - `cut`: the slices a volume is read in
@@ -24,13 +25,15 @@ mod read;
 pub mod scan;
 mod scope;
 mod staged;
+mod watch;
 
 pub use ask::{Checked, Looked, Reply};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use formats::{DicomOptions, FormatOptions, Formats};
 pub use interpret::{Interpretation, Wording, tumour_line};
-pub use many::folder_names;
+pub use many::{folder_names, memory_needed};
 pub use read::{ReadOptions, ReadOutcome, Subject};
 pub use scope::Scope;
 pub use staged::Staged;
+pub use watch::{Progress, Step, Watch};

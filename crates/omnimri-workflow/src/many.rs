@@ -54,6 +54,11 @@ fn guarded(input: &Path, read: impl FnOnce() -> Result<ReadOutcome>) -> Result<R
     })
 }
 
+/// Bytes of memory that reading an input takes, estimated from the size of its files.
+pub fn memory_needed(input: &Path) -> u64 {
+    NETWORK_BYTES.saturating_add(size_of(input).saturating_mul(BYTES_A_FILE_BYTE))
+}
+
 /// Bytes that an input takes once unpacked; of a folder, of all its files.
 fn size_of(path: &Path) -> u64 {
     match std::fs::metadata(path) {
@@ -135,7 +140,7 @@ impl Engine {
                     loop {
                         let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                         let Some(input) = inputs.get(i) else { break };
-                        let need = NETWORK_BYTES + size_of(input) * BYTES_A_FILE_BYTE;
+                        let need = memory_needed(input);
                         let held = budget.take(need);
                         let result =
                             guarded(input, || self.read(input, out, Some(&names[i]), options));

@@ -18,6 +18,7 @@ use crate::formats::{FormatOptions, Formats};
 use crate::interpret::Wording;
 use crate::scan;
 use crate::staged::{STUDY_SCHEMA, Staged, is_result_of};
+use crate::watch::{Progress, Step, Watch, tell};
 
 /// How to read.
 #[derive(Debug, Clone)]
@@ -109,7 +110,23 @@ impl Engine {
         name: Option<&str>,
         options: &ReadOptions,
     ) -> Result<ReadOutcome> {
+        self.read_watched(input, out, name, options, &())
+    }
+
+    /// As [`Engine::read`], followed by `watch`.
+    ///
+    /// # Errors
+    /// Everything in [`Error`]; [`Error::Stopped`] if `watch` says so. Nothing is left half-written.
+    pub fn read_watched(
+        &self,
+        input: &Path,
+        out: &Path,
+        name: Option<&str>,
+        options: &ReadOptions,
+        watch: &dyn Watch,
+    ) -> Result<ReadOutcome> {
         let started = Instant::now();
+        tell(watch, input, Progress::of_image(Step::Open, 0.0, (0, 1)))?;
         let name = name.map_or_else(|| stem(input), str::to_owned);
         let kind = detect(input)?;
         let formats = &options.formats;
@@ -123,10 +140,12 @@ impl Engine {
             },
         };
         let hash = sha256(input)?;
+        let input = watch.name().unwrap_or(input);
         let folder = Staged::new(out, &name)?;
         let results = folder.fill(|fresh| match opened {
             Opened::Raw(scan) => {
-                let doc = self.read_scan(&scan, input, hash.clone(), fresh, options, started)?;
+                let doc =
+                    self.read_scan(&scan, input, hash.clone(), fresh, options, started, watch)?;
                 Ok(vec![doc])
             }
             Opened::Volumes(volumes, sources) if volumes.len() == 1 => {
@@ -137,10 +156,11 @@ impl Engine {
                     sha256: hash.clone(),
                     formats: formats.of(input, None, sources.first().and_then(Option::as_ref)),
                 };
-                Ok(vec![self.read_volume(&subject, fresh, started)?])
+                let doc = self.read_image(&subject, fresh, started, watch, (0, 1))?;
+                Ok(vec![doc])
             }
             Opened::Volumes(volumes, sources) => {
-                self.read_study(&volumes, &sources, input, &hash, fresh, formats)
+                self.read_study(&volumes, &sources, input, &hash, fresh, formats, watch)
             }
         })?;
         Ok(ReadOutcome {
@@ -149,6 +169,10 @@ impl Engine {
         })
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one call of `read_watched`, which nothing else makes"
+    )]
     fn read_scan(
         &self,
         raw: &RawScan,
@@ -157,10 +181,16 @@ impl Engine {
         folder: &Path,
         options: &ReadOptions,
         started: Instant,
+        watch: &dyn Watch,
     ) -> Result<ResultDoc> {
         let (method, recon) = (options.method, &options.recon);
-        let made = scan::reconstruct_scan(Some(self), raw, method, recon, &|_| ())?;
+        let at = |within| Progress::of_image(Step::Reconstruct, within, (0, 1));
+        tell(watch, input, at(0.0))?;
+        let n_frames = raw.header.frames.len().max(1) as f64;
+        let told = |n: usize| watch.progress(at(n as f64 / n_frames));
+        let made = scan::reconstruct_scan(Some(self), raw, method, recon, &told)?;
         write_nifti(&folder.join("reconstruction.nii.gz"), &made.volume)?;
+        watch.scan(folder, raw, &made)?;
         let info = ReconstructionInfo {
             method: made.method.clone(),
             acceleration: made.acceleration,
@@ -173,10 +203,14 @@ impl Engine {
             sha256: hash,
             formats: options.formats.of(input, None, None),
         };
-        self.read_volume(&subject, folder, started)
+        self.read_image(&subject, folder, started, watch, (0, 1))
     }
 
     /// A study: one folder a series, and `study.json`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one call of `read_watched`, which nothing else makes"
+    )]
     fn read_study(
         &self,
         volumes: &[Volume],
@@ -185,6 +219,7 @@ impl Engine {
         hash: &str,
         folder: &Path,
         formats: &FormatOptions,
+        watch: &dyn Watch,
     ) -> Result<Vec<ResultDoc>> {
         let mut results = Vec::new();
         let mut index = Vec::new();
@@ -213,7 +248,7 @@ impl Engine {
                     sources.get(i).and_then(Option::as_ref),
                 ),
             };
-            let result = self.read_volume(&subject, &dir, started)?;
+            let result = self.read_image(&subject, &dir, started, watch, (i, volumes.len()))?;
             index.push(serde_json::json!({
                 "folder": series,
                 "series_uid": volume.acquisition.series_uid,
@@ -244,9 +279,25 @@ impl Engine {
         folder: &Path,
         started: Instant,
     ) -> Result<ResultDoc> {
+        self.read_image(subject, folder, started, &(), (0, 1))
+    }
+
+    fn read_image(
+        &self,
+        subject: &Subject<'_>,
+        folder: &Path,
+        started: Instant,
+        watch: &dyn Watch,
+        image: (usize, usize),
+    ) -> Result<ResultDoc> {
         let volume = subject.volume;
+        let at = |step| tell(watch, subject.path, Progress::of_image(step, 0.0, image));
+        watch.image(folder, volume)?;
+        at(Step::Look)?;
         let (result, labels) = self.result_of(subject, started)?;
+        at(Step::Write)?;
         if let Some(map) = &labels {
+            watch.labels(folder, volume, map)?;
             let file = segmentation_file(volume);
             let path = folder.join(file);
             if file.ends_with(".png") {

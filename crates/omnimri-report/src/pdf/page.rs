@@ -1,4 +1,4 @@
-//! Pages that fill from the top: wrapped text and pictures.
+//! Pages that fill from the top: a heading band, wrapped text, columns, tables, bars and pictures.
 
 use std::io::Write;
 
@@ -6,40 +6,54 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
+use super::text::{windows_1252, wrap};
 use crate::render::Canvas;
 
 /// A4 in points.
 const PAGE: [f32; 2] = [595.0, 842.0];
-const MARGIN: f32 = 56.0;
-/// Tallest picture in points.
-const TALLEST: f32 = 300.0;
+const MARGIN: f32 = 52.0;
+/// Room between the margins.
+const ROOM: f32 = PAGE[0] - 2.0 * MARGIN;
+/// Height of a line over the size of its letters.
+const LINE: f32 = 1.3;
+
+type Colour = [f32; 3];
+const INK: Colour = [0.09, 0.12, 0.14];
+const GREY: Colour = [0.33, 0.38, 0.42];
+const RULE: Colour = [0.78, 0.8, 0.82];
+const ACCENT: Colour = [0.04, 0.37, 0.4];
+const TINT: Colour = [0.89, 0.94, 0.94];
+const BAND: Colour = [0.12, 0.17, 0.2];
+const WARN: Colour = [0.99, 0.95, 0.86];
+const WHITE: Colour = [1.0, 1.0, 1.0];
 
 /// How a text looks.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Style {
-    Title,
     Heading,
-    Strong,
     Body,
+    /// As body, in the weight of what matters most.
+    Strong,
     Small,
 }
 
 impl Style {
-    /// Font, size in points, space above.
-    const fn parts(self) -> (Name<'static>, f32, f32) {
+    /// Font, size in points, space above, colour.
+    const fn parts(self) -> (Name<'static>, f32, f32, Colour) {
         match self {
-            Self::Title => (BOLD, 16.0, 0.0),
-            Self::Heading => (BOLD, 11.0, 8.0),
-            Self::Strong => (BOLD, 10.0, 4.0),
-            Self::Body => (PLAIN, 10.0, 1.0),
-            Self::Small => (PLAIN, 8.0, 4.0),
+            Self::Heading => (BOLD, 10.5, 11.0, ACCENT),
+            Self::Body => (PLAIN, 10.0, 2.0, INK),
+            Self::Strong => (BOLD, 11.0, 2.0, INK),
+            Self::Small => (PLAIN, 8.0, 2.0, GREY),
         }
     }
 }
 
 const PLAIN: Name<'static> = Name(b"F1");
 const BOLD: Name<'static> = Name(b"F2");
-const PICTURE: Name<'static> = Name(b"P1");
+
+/// A picture's width, height and compressed bytes.
+type Packed = (u32, u32, Vec<u8>);
 
 /// Pages being filled.
 pub(super) struct Pages {
@@ -49,8 +63,7 @@ pub(super) struct Pages {
     page: Content,
     /// Height of the next line above the bottom, points.
     y: f32,
-    /// The one picture: width, height and compressed bytes.
-    picture: Option<(u32, u32, Vec<u8>)>,
+    pictures: Vec<Packed>,
 }
 
 impl Pages {
@@ -61,54 +74,221 @@ impl Pages {
             done: Vec::new(),
             page: Content::new(),
             y: PAGE[1] - MARGIN,
-            picture: None,
+            pictures: Vec::new(),
         }
     }
 
     fn make_room(&mut self, height: f32) {
         if self.y - height < MARGIN {
-            self.done
-                .push(std::mem::replace(&mut self.page, Content::new()));
+            let full = std::mem::replace(&mut self.page, Content::new());
+            self.done.push(full);
             self.y = PAGE[1] - MARGIN;
         }
     }
 
+    /// The head of the first page: what this is, and of what.
+    pub(super) fn band(&mut self, title: &str, of: &str) {
+        let height = 62.0;
+        let bottom = PAGE[1] - height;
+        rectangle(&mut self.page, [0.0, bottom, PAGE[0], height], BAND);
+        let at = |y: f32| [MARGIN, bottom + y];
+        show(
+            &mut self.page,
+            BOLD,
+            16.0,
+            WHITE,
+            at(32.0),
+            &windows_1252(title),
+        );
+        let one = wrap(&windows_1252(of), 10.0, ROOM).swap_remove(0);
+        show(&mut self.page, PLAIN, 10.0, WHITE, at(15.0), &one);
+        self.y = bottom - 6.0;
+    }
+
     /// A text, wrapped at spaces.
     pub(super) fn text(&mut self, text: &str, style: Style) {
-        let (font, size, above) = style.parts();
+        let (font, size, above, colour) = style.parts();
         self.y -= above;
-        for line in wrap(&windows_1252(text), size, PAGE[0] - 2.0 * MARGIN) {
-            self.make_room(1.3 * size);
-            self.y -= 1.3 * size;
-            show(&mut self.page, font, size, [MARGIN, self.y], &line);
+        if matches!(style, Style::Heading) {
+            // A heading is not left alone at the foot of a page.
+            self.make_room(4.0 * LINE * size);
+        }
+        for line in wrap(&windows_1252(text), size, ROOM) {
+            self.make_room(LINE * size);
+            self.y -= LINE * size;
+            show(&mut self.page, font, size, colour, [MARGIN, self.y], &line);
         }
     }
 
-    /// A picture, in its proportions.
-    pub(super) fn picture(&mut self, canvas: &Canvas) {
+    /// Paragraphs on a tinted ground with a rule at their left; as warning or as what matters most.
+    pub(super) fn boxed(&mut self, paragraphs: &[String], style: Style, warning: bool) {
+        let (font, size, _, colour) = style.parts();
+        let pad = 7.0;
+        let lines: Vec<Vec<u8>> = paragraphs
+            .iter()
+            .flat_map(|p| wrap(&windows_1252(p), size, ROOM - 2.0 * pad - 4.0))
+            .collect();
+        let most = (PAGE[1] - 2.0 * MARGIN - 2.0 * pad) / (LINE * size);
+        for part in lines.chunks((most as usize).max(1)) {
+            let height = part.len() as f32 * LINE * size + 2.0 * pad;
+            self.y -= 4.0;
+            self.make_room(height);
+            let bottom = self.y - height;
+            let (ground, rule) = if warning {
+                (WARN, [0.85, 0.55, 0.1])
+            } else {
+                (TINT, ACCENT)
+            };
+            rectangle(&mut self.page, [MARGIN, bottom, ROOM, height], ground);
+            rectangle(&mut self.page, [MARGIN, bottom, 3.0, height], rule);
+            let mut y = self.y - pad + 2.5;
+            for line in part {
+                y -= LINE * size;
+                show(
+                    &mut self.page,
+                    font,
+                    size,
+                    colour,
+                    [MARGIN + pad + 4.0, y],
+                    line,
+                );
+            }
+            self.y = bottom;
+        }
+    }
+
+    /// Names above their values, three in a row.
+    pub(super) fn facts(&mut self, facts: &[(&str, String)]) {
+        let column = ROOM / 3.0;
+        for row in facts.chunks(3) {
+            let cells: Vec<Vec<Vec<u8>>> = row
+                .iter()
+                .map(|(_, value)| wrap(&windows_1252(value), 10.0, column - 8.0))
+                .collect();
+            let deepest = cells.iter().map(Vec::len).max().unwrap_or(1);
+            let height = 8.0 * LINE + deepest as f32 * 10.0 * LINE + 4.0;
+            self.make_room(height);
+            for (k, ((name, _), lines)) in row.iter().zip(&cells).enumerate() {
+                let x = MARGIN + column * k as f32;
+                let mut y = self.y - 8.0 * LINE;
+                show(
+                    &mut self.page,
+                    PLAIN,
+                    8.0,
+                    GREY,
+                    [x, y],
+                    &windows_1252(name),
+                );
+                for line in lines {
+                    y -= 10.0 * LINE;
+                    show(&mut self.page, BOLD, 10.0, INK, [x, y], line);
+                }
+            }
+            self.y -= height;
+        }
+        self.rule();
+    }
+
+    fn rule(&mut self) {
+        self.y -= 3.0;
+        rectangle(&mut self.page, [MARGIN, self.y, ROOM, 0.6], RULE);
+    }
+
+    /// Rows under headings; `parts` are the columns' shares of the width.
+    pub(super) fn table(&mut self, head: &[&str], parts: &[f32], rows: &[Vec<String>]) {
+        let whole: f32 = parts.iter().sum();
+        let widths: Vec<f32> = parts.iter().map(|p| ROOM * p / whole).collect();
+        let names: Vec<String> = head.iter().map(|&h| h.to_owned()).collect();
+        self.row(&names, &widths, BOLD, 8.0, GREY);
+        for row in rows {
+            self.row(row, &widths, PLAIN, 9.0, INK);
+        }
+    }
+
+    fn row(&mut self, cells: &[String], widths: &[f32], font: Name<'_>, size: f32, colour: Colour) {
+        let wrapped: Vec<Vec<Vec<u8>>> = cells
+            .iter()
+            .zip(widths)
+            .map(|(text, w)| wrap(&windows_1252(text), size, w - 6.0))
+            .collect();
+        let deepest = wrapped.iter().map(Vec::len).max().unwrap_or(1);
+        // A row that is longer than a page is cut between lines.
+        for from in 0..deepest {
+            self.make_room(LINE * size + 4.0);
+            self.y -= LINE * size;
+            let mut x = MARGIN;
+            for (lines, w) in wrapped.iter().zip(widths) {
+                if let Some(line) = lines.get(from) {
+                    show(&mut self.page, font, size, colour, [x, self.y], line);
+                }
+                x += w;
+            }
+        }
+        self.rule();
+    }
+
+    /// Names with a bar for a share of one and the share in words.
+    pub(super) fn bars(&mut self, rows: &[(String, f64, String)]) {
+        for (name, share, words) in rows {
+            let size = 9.0;
+            self.make_room(LINE * size + 2.0);
+            self.y -= LINE * size + 2.0;
+            let [bar, room] = [MARGIN + 0.42 * ROOM, 0.42 * ROOM];
+            show(
+                &mut self.page,
+                PLAIN,
+                size,
+                INK,
+                [MARGIN, self.y],
+                &windows_1252(name),
+            );
+            rectangle(&mut self.page, [bar, self.y, room, 6.0], [0.92, 0.93, 0.94]);
+            let filled = room * share.clamp(0.0, 1.0) as f32;
+            rectangle(&mut self.page, [bar, self.y, filled, 6.0], ACCENT);
+            let x = bar + room + 10.0;
+            show(
+                &mut self.page,
+                BOLD,
+                size,
+                INK,
+                [x, self.y],
+                &windows_1252(words),
+            );
+        }
+    }
+
+    /// A picture of at most so many points in height, in its proportions, under its heading.
+    pub(super) fn picture(&mut self, heading: &str, canvas: &Canvas, tallest: f32) {
         let (w, h) = (canvas.width.max(1) as f32, canvas.height.max(1) as f32);
-        let scale = ((PAGE[0] - 2.0 * MARGIN) / w).min(TALLEST / h);
+        let scale = (ROOM / w).min(tallest / h);
+        let (_, size, above, _) = Style::Heading.parts();
+        self.make_room(scale * h + above + LINE * size + 6.0);
+        self.text(heading, Style::Heading);
         self.y -= 6.0;
-        self.make_room(scale * h);
         self.y -= scale * h;
+        let name = picture_name(self.pictures.len());
         self.page.save_state();
         self.page
             .transform([scale * w, 0.0, 0.0, scale * h, MARGIN, self.y]);
-        self.page.x_object(PICTURE);
+        self.page.x_object(Name(name.as_bytes()));
         self.page.restore_state();
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
         // Writing to memory cannot fail; an empty picture would be the outcome.
         let bytes = packed.write_all(&canvas.rgb).and_then(|()| packed.finish());
-        self.picture = Some((canvas.width, canvas.height, bytes.unwrap_or_default()));
+        let bytes = bytes.unwrap_or_default();
+        self.pictures.push((canvas.width, canvas.height, bytes));
     }
 
     /// The file.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.done.push(self.page);
         let n = self.done.len() as i32;
-        let [catalog, tree, plain, bold, picture, info] = [1, 2, 3, 4, 5, 6].map(Ref::new);
-        let page_id = |k: i32| Ref::new(10 + 2 * k);
-        let content_id = |k: i32| Ref::new(11 + 2 * k);
+        let [catalog, tree, plain, bold, info] = [1, 2, 3, 4, 5].map(Ref::new);
+        let first_picture = 10;
+        let first_page = first_picture + self.pictures.len() as i32;
+        let picture_id = |k: usize| Ref::new(first_picture + k as i32);
+        let page_id = |k: i32| Ref::new(first_page + 2 * k);
+        let content_id = |k: i32| Ref::new(first_page + 1 + 2 * k);
         let mut pdf = Pdf::new();
         pdf.catalog(catalog).pages(tree).lang(TextStr("en"));
         pdf.document_info(info)
@@ -117,13 +297,15 @@ impl Pages {
         pdf.pages(tree).kids((0..n).map(page_id)).count(n);
         for (k, mut content) in self.done.into_iter().enumerate() {
             let k = k as i32;
-            let footer = format!("{} Page {} of {n}.", self.footer, k + 1);
+            let footer = windows_1252(&format!("{} Page {} of {n}.", self.footer, k + 1));
+            rectangle(&mut content, [MARGIN, MARGIN - 12.0, ROOM, 0.6], RULE);
             show(
                 &mut content,
                 PLAIN,
                 8.0,
-                [MARGIN, MARGIN / 2.0],
-                &windows_1252(&footer),
+                GREY,
+                [MARGIN, MARGIN - 24.0],
+                &footer,
             );
             let mut page = pdf.page(page_id(k));
             page.parent(tree)
@@ -131,9 +313,11 @@ impl Pages {
                 .contents(content_id(k));
             let mut resources = page.resources();
             resources.fonts().pair(PLAIN, plain).pair(BOLD, bold);
-            if self.picture.is_some() {
-                resources.x_objects().pair(PICTURE, picture);
+            let mut objects = resources.x_objects();
+            for p in 0..self.pictures.len() {
+                objects.pair(Name(picture_name(p).as_bytes()), picture_id(p));
             }
+            objects.finish();
             resources.finish();
             page.finish();
             pdf.stream(content_id(k), &content.finish());
@@ -143,8 +327,8 @@ impl Pages {
                 .base_font(Name(font.as_bytes()))
                 .encoding_predefined(Name(b"WinAnsiEncoding"));
         }
-        if let Some((width, height, bytes)) = &self.picture {
-            let mut image = pdf.image_xobject(picture, bytes);
+        for (p, (width, height, bytes)) in self.pictures.iter().enumerate() {
+            let mut image = pdf.image_xobject(picture_id(p), bytes);
             image.filter(Filter::FlateDecode);
             image.width(*width as i32).height(*height as i32);
             image.color_space().device_rgb();
@@ -154,102 +338,30 @@ impl Pages {
     }
 }
 
-fn show(content: &mut Content, font: Name<'_>, size: f32, [x, y]: [f32; 2], text: &[u8]) {
+fn picture_name(k: usize) -> String {
+    format!("P{}", k + 1)
+}
+
+fn rectangle(content: &mut Content, [x, y, w, h]: [f32; 4], [r, g, b]: Colour) {
     content
+        .set_fill_rgb(r, g, b)
+        .rect(x, y, w, h)
+        .fill_nonzero();
+}
+
+fn show(
+    content: &mut Content,
+    font: Name<'_>,
+    size: f32,
+    [r, g, b]: Colour,
+    [x, y]: [f32; 2],
+    text: &[u8],
+) {
+    content
+        .set_fill_rgb(r, g, b)
         .begin_text()
         .set_font(font, size)
         .next_line(x, y)
         .show(Str(text))
         .end_text();
-}
-
-/// Letters as Windows-1252, which the built-in fonts have.
-fn windows_1252(text: &str) -> Vec<u8> {
-    text.chars()
-        .map(|c| match c {
-            ' '..='~' | '\u{a0}'..='\u{ff}' => c as u32 as u8,
-            '\u{2013}' => 0x96,
-            '\u{2014}' => 0x97,
-            '\u{2018}' => 0x91,
-            '\u{2019}' => 0x92,
-            '\u{201c}' => 0x93,
-            '\u{201d}' => 0x94,
-            '\u{2026}' => 0x85,
-            c if c.is_whitespace() => b' ',
-            _ => b'?',
-        })
-        .collect()
-}
-
-/// Widths of Helvetica from space to tilde in thousandths of its size (Adobe's font metrics).
-const WIDTHS: [u16; 95] = [
-    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556,
-    556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667,
-    611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667,
-    667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500,
-    222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
-];
-
-/// Width in points; bold letters are up to a tenth wider, others than ASCII at most an em.
-fn width(text: &[u8], size: f32) -> f32 {
-    let of = |b: &u8| match b {
-        32..=126 => 1.1 * f32::from(WIDTHS[usize::from(*b - 32)]),
-        _ => 1000.0,
-    };
-    text.iter().map(of).sum::<f32>() * size / 1000.0
-}
-
-/// Lines of at most `room` points, broken at spaces and within words that are longer than a line.
-fn wrap(text: &[u8], size: f32, room: f32) -> Vec<Vec<u8>> {
-    let mut lines = vec![Vec::new()];
-    for word in text.split(|b| *b == b' ').filter(|w| !w.is_empty()) {
-        let line = lines.last().map_or(&[][..], Vec::as_slice);
-        let mut longer = line.to_vec();
-        if !longer.is_empty() {
-            longer.push(b' ');
-        }
-        longer.extend(word);
-        if line.is_empty() || width(&longer, size) <= room {
-            lines.pop();
-            lines.push(longer);
-        } else {
-            lines.push(word.to_vec());
-        }
-        while let Some(last) = lines.last_mut().filter(|l| width(l, size) > room) {
-            let fits = (1..last.len())
-                .rev()
-                .find(|n| width(&last[..*n], size) <= room);
-            let rest = last.split_off(fits.unwrap_or(1).max(1));
-            if rest.is_empty() {
-                break;
-            }
-            lines.push(rest);
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_fit_and_nothing_is_lost() {
-        let text = format!(
-            "two words {} and {}",
-            "x".repeat(300),
-            "many more ".repeat(40)
-        );
-        let lines = wrap(&windows_1252(&text), 10.0, 200.0);
-        assert!(lines.iter().all(|l| width(l, 10.0) <= 200.0));
-        let all: Vec<u8> = lines.concat().into_iter().filter(|b| *b != b' ').collect();
-        let wanted: Vec<u8> = text.bytes().filter(|b| *b != b' ').collect();
-        assert_eq!(all, wanted);
-        assert_eq!(wrap(b"", 10.0, 200.0), [b""]);
-    }
-
-    #[test]
-    fn letters_beyond_the_fonts_become_question_marks() {
-        assert_eq!(windows_1252("\u{2013} \u{e9} \u{65e5}\n"), b"\x96 \xe9 ? ");
-    }
 }

@@ -27,7 +27,10 @@ fn three_files_are_written_and_nothing_else() {
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["report.html", "report.md", "result.json"]);
+    assert_eq!(
+        names,
+        ["report.html", "report.md", "report.pdf", "result.json"]
+    );
 
     let html = fs::read_to_string(dir.join("report.html")).unwrap();
     assert!(html.starts_with("<!doctype html>"));

@@ -1,17 +1,26 @@
 //! The server on a free loopback port, asked as any client would, with the embedded model.
 
+mod access;
+mod bounds;
+mod chat;
 mod client;
+mod jobs;
+mod restart;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use omnimri_recon::simulate::demo_scan;
-use omnimri_serve::{Error, Limits, bind, serve};
+use omnimri_serve::{Config, Limits, Server, bind};
 use omnimri_workflow::Engine;
+use serde_json::Value;
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use client::{Half, form, get, post, send};
+use client::{form, get, post, request};
 
 /// The weights, loaded once for every test.
 fn engine() -> Arc<Engine> {
@@ -34,69 +43,183 @@ fn head_png() -> &'static [u8] {
     })
 }
 
-struct Server {
+/// Limits under which a test does not wait for the world: short times, no rate.
+fn limits() -> Limits {
+    Limits {
+        readers: 1,
+        rate: 0,
+        min_free_bytes: 0,
+        grace: Duration::from_secs(600),
+        ..Limits::default()
+    }
+}
+
+struct Running {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     done: JoinHandle<omnimri_serve::Result<()>>,
+    /// The store, where it is the server's own.
+    _data: Option<TempDir>,
 }
 
-async fn start(limits: Limits) -> Server {
-    let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+/// A server with a store of its own.
+async fn start(limits: Limits) -> Running {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let config = Config {
+        limits,
+        ..Config::local(data.path())
+    };
+    let mut server = start_with(config).await;
+    server._data = Some(data);
+    server
+}
+
+/// A server on a store that outlives it.
+async fn start_in(data: &Path, limits: Limits) -> Running {
+    let config = Config {
+        limits,
+        ..Config::local(data)
+    };
+    start_with(config).await
+}
+
+async fn start_with(config: Config) -> Running {
+    let address = ([127, 0, 0, 1], 0).into();
+    let listener = bind(address, false, false, false)
+        .await
+        .expect("a free port");
     let address = listener.local_addr().expect("its address");
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async move {
         // A dropped sender stops the server too.
         let _ = stopped.await;
     };
-    let done = tokio::spawn(serve(listener, engine(), limits, stopped));
-    Server {
+    let server = Server::start(engine(), config).expect("a store");
+    let done = tokio::spawn(server.serve(listener, None, stopped));
+    Running {
         address,
         stop,
         done,
+        _data: None,
     }
 }
 
-impl Server {
+impl Running {
     async fn stop(self) {
         self.stop.send(()).expect("a running server");
         self.done.await.expect("no panic").expect("a clean end");
     }
+
+    /// A job of the simulated slice.
+    async fn submit(&self) -> Value {
+        let body = form(&[("file", "head.png", head_png())]);
+        let reply = post(self.address, "/v1/jobs", &body).await;
+        assert_eq!(reply.status, 202, "{}", reply.text());
+        reply.json()
+    }
+
+    /// A job followed until it ends.
+    async fn wait(&self, id: &str) -> Value {
+        let events = get(self.address, &format!("/v1/jobs/{id}/events")).await;
+        let text = events.text();
+        let last = text
+            .lines()
+            .filter_map(|l| l.strip_prefix("data: "))
+            .next_back();
+        serde_json::from_str(last.unwrap_or_else(|| panic!("no events: {text}"))).expect("a job")
+    }
+}
+
+fn id(job: &Value) -> String {
+    job["id"].as_str().expect("an identifier").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn says_what_it_is() {
-    let server = start(Limits::default()).await;
+    let server = start(limits()).await;
     let health = get(server.address, "/health").await;
-    assert_eq!((health.status, &health.json["status"]), (200, &"ok".into()));
-    assert_eq!(health.json["model"]["sha256"], engine().model_info().sha256);
+    assert_eq!(
+        (health.status, &health.json()["status"]),
+        (200, &"ok".into())
+    );
+    assert_eq!(
+        health.json()["model"]["sha256"],
+        engine().model_info().sha256
+    );
+    assert_eq!(health.field("x-content-type-options"), Some("nosniff"));
     let models = get(server.address, "/v1/models").await;
     assert_eq!(
-        (models.status, &models.json["object"]),
+        (models.status, &models.json()["object"]),
         (200, &"list".into())
     );
-    assert_eq!(models.json["data"][0]["id"], "nano");
-    assert_eq!(models.json["data"][0]["object"], "model");
-    assert!(models.json["data"][0]["created"].is_u64());
+    assert_eq!(models.json()["data"][0]["id"], "nano");
+    assert_eq!(models.json()["data"][0]["object"], "model");
+    assert!(models.json()["data"][0]["created"].is_u64());
     let missing = get(server.address, "/v2/models").await;
     assert_eq!(
-        (missing.status, &missing.json["error"]["code"]),
-        (404, &"not_found".into())
+        (missing.status, missing.code().as_str()),
+        (404, "not_found")
     );
     let method = get(server.address, "/v1/read").await;
     assert_eq!(
-        (method.status, &method.json["error"]["code"]),
-        (405, &"method_not_allowed".into())
+        (method.status, method.code().as_str()),
+        (405, "method_not_allowed")
+    );
+    let metrics = get(server.address, "/metrics").await.text();
+    assert!(
+        metrics.contains(
+            "omnimri_requests_total{route=\"/v1/models\",method=\"GET\",status=\"200\"} 1"
+        ),
+        "{metrics}"
     );
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn describes_every_path_that_it_serves() {
+    let server = start(limits()).await;
+    let document = get(server.address, "/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.len() >= 12, "{}", paths.len());
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("methods") {
+            assert!(
+                operation["responses"]["default"].is_object(),
+                "{method} {path}"
+            );
+            // What is described is there: the router knows the path and the method.
+            let path = path.replace("{id}", &"0".repeat(32)).replace("{path}", "x");
+            let reply = request(server.address, &method.to_uppercase(), &path)
+                .send()
+                .await;
+            assert_ne!(reply.status, 405, "{method} {path}");
+            assert!(
+                reply.status != 404 || reply.code() != "not_found" || path.contains("uploads"),
+                "{method} {path}"
+            );
+        }
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for (at, mark) in text.match_indices("\"#/components/schemas/") {
+        let rest = &text[at + mark.len()..];
+        let name = &rest[..rest.find('"').expect("an end")];
+        assert!(
+            document["components"]["schemas"][name].is_object(),
+            "{name}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reads_a_simulated_slice() {
-    let server = start(Limits::default()).await;
+    let server = start(limits()).await;
     let body = form(&[("file", "../a head.png", head_png())]);
     let reply = post(server.address, "/v1/read", &body).await;
-    assert_eq!(reply.status, 200, "{}", reply.json);
-    let result = &reply.json;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let result = reply.json();
     assert_eq!(result["schema"], "omnimri.result/1");
     assert_eq!(result["input"]["path"], "a_head.png");
     assert_eq!(result["input"]["shape"], serde_json::json!([256, 256]));
@@ -107,7 +230,7 @@ async fn reads_a_simulated_slice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_file_is_named_and_the_next_is_read() {
-    let server = start(Limits::default()).await;
+    let server = start(limits()).await;
     let png = head_png();
     let broken: [(&str, &[u8]); 3] = [
         ("cut.png", &png[..png.len() / 2]),
@@ -116,99 +239,17 @@ async fn a_broken_file_is_named_and_the_next_is_read() {
     ];
     for (name, bytes) in broken {
         let reply = post(server.address, "/v1/read", &form(&[("file", name, bytes)])).await;
-        assert_eq!(reply.status, 422, "{}", reply.json);
-        let message = reply.json["error"]["message"]
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (422, "unreadable_file")
+        );
+        let message = reply.json()["error"]["message"]
             .as_str()
             .expect("a message")
             .to_owned();
         assert!(message.starts_with(name), "{message}");
-        assert_eq!(reply.json["error"]["code"], "unreadable_file");
     }
     let body = form(&[("file", "head.png", png)]);
     assert_eq!(post(server.address, "/v1/read", &body).await.status, 200);
     server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn malformed_and_large_requests_are_refused() {
-    let limits = Limits {
-        max_file_bytes: 1000,
-        ..Limits::default()
-    };
-    let server = start(limits).await;
-    let large = form(&[("file", "large.png", &[7; 1001])]);
-    let reply = post(server.address, "/v1/read", &large).await;
-    assert_eq!(
-        (reply.status, &reply.json["error"]["code"]),
-        (413, &"file_too_large".into())
-    );
-    let body = |name: &str, bytes: &[u8]| form(&[(name, "a.png", bytes)]);
-    for malformed in [form(&[]), body("image", b"x"), body("file", b"")] {
-        let reply = post(server.address, "/v1/read", &malformed).await;
-        assert_eq!(
-            (reply.status, &reply.json["error"]["code"]),
-            (400, &"bad_request".into())
-        );
-    }
-    let twice = form(&[("file", "a.png", b"x"), ("file", "b.png", b"x")]);
-    assert_eq!(post(server.address, "/v1/read", &twice).await.status, 400);
-    let host = format!("{}", server.address);
-    let json = send(
-        server.address,
-        "POST",
-        "/v1/read",
-        &host,
-        "application/json",
-        b"{}",
-    )
-    .await;
-    assert_eq!(json.status, 400);
-    let foreign = send(
-        server.address,
-        "GET",
-        "/health",
-        "example.org",
-        "text/plain",
-        b"",
-    )
-    .await;
-    assert_eq!(
-        (foreign.status, &foreign.json["error"]["code"]),
-        (403, &"forbidden".into())
-    );
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_too_many_is_sent_away() {
-    let server = start(Limits {
-        readers: 1,
-        waiting: 0,
-        ..Limits::default()
-    })
-    .await;
-    // Half a request holds the only place.
-    let slow = form(&[("file", "slow.png", b"no image")]);
-    let half = Half::start(server.address, "/v1/read", &slow).await;
-    while get(server.address, "/health").await.json["under_way"] != 1 {
-        tokio::task::yield_now().await;
-    }
-    let broken = form(&[("file", "quick.png", b"no image")]);
-    let refused = post(server.address, "/v1/read", &broken).await;
-    assert_eq!(refused.status, 503);
-    assert_eq!(refused.json["error"]["code"], "busy");
-    assert!(refused.head.to_lowercase().contains("retry-after: 5"));
-    assert_eq!(half.finish().await.status, 422);
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn other_machines_are_kept_out() {
-    for address in ["0.0.0.0:0", "192.0.2.1:80", "[::]:0"] {
-        let error = bind(address.parse().expect("an address"))
-            .await
-            .expect_err("a refusal");
-        assert!(matches!(error, Error::NotLoopback { .. }));
-        assert!(error.to_string().contains("authentication"), "{error}");
-    }
 }

@@ -1,0 +1,41 @@
+//! What is old goes: ended jobs after the time they are kept, uploads that nobody went on with.
+
+use std::time::Duration;
+
+use chrono::{SecondsFormat, Utc};
+
+use crate::audit::{Audit, Event};
+use crate::jobs::{Jobs, discard, path_of};
+use crate::reply::Refusal;
+
+/// How often old things are looked for.
+pub(crate) const EVERY: Duration = Duration::from_secs(600);
+/// How long an upload that is not made a job is kept.
+const UPLOADS: Duration = Duration::from_secs(24 * 3600);
+
+/// Removes what is old now. One thing that cannot be removed does not keep the others.
+pub(crate) fn sweep(jobs: &Jobs, keep: Option<Duration>, audit: &Audit) -> Result<(), Refusal> {
+    let store = jobs.store();
+    let fail = |e: &rusqlite::Error| Refusal::of_store(e);
+    if let Some(keep) = keep {
+        for id in store.ended_before(&ago(keep)).map_err(|e| fail(&e))? {
+            if jobs.remove(&id).is_ok() {
+                audit.write(&Event::job("job.expired", &id));
+            }
+        }
+    }
+    for id in store.uploads_before(&ago(UPLOADS)).map_err(|e| fail(&e))? {
+        discard(jobs, &id, &path_of(jobs, &id))?;
+    }
+    Ok(())
+}
+
+/// The moment that long ago, as stored.
+fn ago(time: Duration) -> String {
+    let now = Utc::now();
+    let then = chrono::Duration::from_std(time)
+        .ok()
+        .and_then(|t| now.checked_sub_signed(t))
+        .unwrap_or(chrono::DateTime::UNIX_EPOCH);
+    then.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
