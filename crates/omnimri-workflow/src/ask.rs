@@ -18,6 +18,9 @@ use crate::scope::{Scope, scope};
 /// What stands for an answer without words.
 const NO_WORDS: &str = "The model has no answer to this question.";
 
+/// What is added to an answer that is the same without the image.
+const INDEPENDENT: &str = "(Not seen in this image: the model says the same of a blank and of noise.)";
+
 /// An input looked at once, to be asked many times.
 #[derive(Debug)]
 pub struct Looked {
@@ -39,6 +42,10 @@ pub enum Checked {
     },
     /// The language model's words; the question is none that the evidence could answer.
     Unchecked,
+    /// The language model's words, which are the same for a blank and for noise: labelled so.
+    Independent,
+    /// The language model's words, less probable than what is asserted: labelled so.
+    Unsure,
     /// Not answered: the image is out of scope.
     OutOfScope,
 }
@@ -50,6 +57,8 @@ impl Checked {
             Self::Agrees => "agrees",
             Self::Replaced { .. } => "replaced",
             Self::Unchecked => "unchecked",
+            Self::Independent => "independent",
+            Self::Unsure => "unsure",
             Self::OutOfScope => "out_of_scope",
         }
     }
@@ -60,7 +69,7 @@ impl Checked {
 pub struct Reply {
     /// The words; for an image out of scope, why nothing is answered.
     pub text: String,
-    /// How sure the language model is of its words; 0 where they are not its own.
+    /// Probability that the language model's words are right, calibrated where that was fitted; 0 where they are not its own.
     pub probability: f64,
     /// How the answer stands to what was measured.
     pub checked: Checked,
@@ -69,6 +78,18 @@ pub struct Reply {
     pub bbox: Option<Vec<f64>>,
     /// What the language model gave; none where the evidence answered in its place.
     pub answer: Option<Answer>,
+}
+
+impl Looked {
+    /// Whether the model may answer.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The network's pooled features, `[evidence_width]`.
+    pub fn features(&self) -> &[f32] {
+        &self.look.features
+    }
 }
 
 impl Engine {
@@ -108,9 +129,9 @@ impl Engine {
                 path: path.to_owned(),
                 source,
             })?;
-        let scope = scope(volume, &look);
+        let scope = scope(volume, &look, self.trust().gate.as_ref());
         let evidence = match &scope {
-            Scope::Known(region, _) => Some(known(volume, &look, *region, "").evidence),
+            Scope::Known(region, _) => Some(known(volume, &look, *region, ("", self.trust())).evidence),
             Scope::OutOfScope(_) => None,
         };
         Ok(Looked {
@@ -137,22 +158,18 @@ impl Engine {
         }
         let evidence = looked.evidence.as_ref();
         let question = &specific(question, evidence);
-        let answer = self
-            .predictor()
-            .ask(&looked.look, question)
-            .map_err(|source| Error::Model {
-                path: path.to_owned(),
-                source,
-            })?;
-        let words = match without_tokens(&answer.text) {
-            words if words.is_empty() => NO_WORDS.to_owned(),
-            words => words,
-        };
+        let answer = self.said(looked, question, path)?;
+        let words = worded(&answer);
         let asked = Question::parse(question);
         let (text, checked) = match (&asked, evidence) {
             (Some(asked), Some(evidence)) => held_against(asked, words, evidence),
             (None, Some(evidence)) => free(words, evidence),
             (_, None) => (words, Checked::Unchecked),
+        };
+        let checkable = asked.is_some();
+        let (text, checked) = match checked {
+            Checked::Unchecked => self.labelled(question, text, answer.probability)?,
+            _ => (text, checked),
         };
         Ok(match checked {
             // Place and mask were the language model's too.
@@ -165,7 +182,7 @@ impl Engine {
             },
             _ => Reply {
                 text,
-                probability: answer.probability,
+                probability: self.probability(answer.probability, checkable),
                 checked,
                 // What was measured is surer than what was said.
                 bbox: asked
@@ -174,6 +191,70 @@ impl Engine {
                 answer: Some(answer),
             },
         })
+    }
+}
+
+impl Engine {
+    /// The language model's own answer, held against nothing.
+    ///
+    /// # Errors
+    /// If the model fails.
+    pub fn said(&self, looked: &Looked, question: &str, path: &Path) -> Result<Answer> {
+        self.predictor()
+            .ask(&looked.look, question)
+            .map_err(|source| Error::Model {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// What the language model says to a question on a blank and on noise.
+    ///
+    /// # Errors
+    /// If the model fails.
+    pub fn said_of_nothing(&self, question: &str) -> Result<[String; 2]> {
+        let [blank, noise] = self.nothing()?;
+        let words = |look| {
+            let answer = self
+                .predictor()
+                .ask(look, question)
+                .map_err(|source| Error::Model {
+                    path: "an image of nothing".into(),
+                    source,
+                })?;
+            Ok(worded(&answer))
+        };
+        Ok([words(blank)?, words(noise)?])
+    }
+
+    /// An answer that nothing can check, labelled where it does not rest on the image or is not sure enough.
+    fn labelled(&self, question: &str, said: String, raw: f64) -> Result<(String, Checked)> {
+        if self.said_of_nothing(question)?.iter().all(|nothing| *nothing == said) {
+            let text = format!("{said} {INDEPENDENT}");
+            return Ok((text, Checked::Independent));
+        }
+        let probability = self.probability(raw, false);
+        let least = self.trust().free_answers.as_ref().map_or(0.0, |o| o.unsure_below);
+        if probability < least {
+            let text = format!("{said} (Unsure: a probability of {probability:.2} that this is right.)");
+            return Ok((text, Checked::Unsure));
+        }
+        Ok((said, Checked::Unchecked))
+    }
+
+    /// Probability that an answer is right, calibrated where that was fitted.
+    fn probability(&self, raw: f64, checkable: bool) -> f64 {
+        let trust = self.trust();
+        let odds = if checkable { &trust.answers } else { &trust.free_answers };
+        odds.as_ref().map_or(raw, |odds| odds.apply(raw))
+    }
+}
+
+/// The words of an answer without marks.
+fn worded(answer: &Answer) -> String {
+    match without_tokens(&answer.text) {
+        words if words.is_empty() => NO_WORDS.to_owned(),
+        words => words,
     }
 }
 

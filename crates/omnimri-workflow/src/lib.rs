@@ -7,6 +7,7 @@
 //! - `staged`: folders that are whole or not there
 //! - `scan`: a raw data file to a volume; `kspace`: one slice of it; `scope`: may the model answer at all?
 //! - `cut`: the slices a volume is read in
+//! - `trust`: calibration and the gate of unlike images, kept beside the weights; `nothing`: a blank and noise, for comparison
 //! - `outline`, `interpret`: from logits to labels, measurements, diagnosis and the checked report
 //! - `demo`: the whole workflow on a simulated scan
 
@@ -19,11 +20,13 @@ mod formats;
 mod interpret;
 pub mod kspace;
 mod many;
+mod nothing;
 mod outline;
 mod read;
 pub mod scan;
 mod scope;
 mod staged;
+mod trust;
 
 pub use ask::{Checked, Looked, Reply};
 pub use engine::Engine;
@@ -34,3 +37,4 @@ pub use many::folder_names;
 pub use read::{ReadOptions, ReadOutcome, Subject};
 pub use scope::Scope;
 pub use staged::Staged;
+pub use trust::{Gate, Odds, Temperature, Trust};

@@ -5,6 +5,8 @@ use omnimri_image::{Volume, percentiles};
 use omnimri_model::Look;
 use omnimri_model::heads::OUT_OF_SCOPE;
 
+use crate::trust::Gate;
+
 /// Probability from which an image counts as one the model does not know.
 const OUT: f32 = 0.5;
 /// A class head that is less sure than this is not quoted.
@@ -24,8 +26,8 @@ pub enum Scope {
     OutOfScope(String),
 }
 
-/// Decides by the header's modality first, then by whether there is an image at all, then by the model.
-pub fn scope(volume: &Volume, look: &Look) -> Scope {
+/// Decides by the header's modality first, then by whether there is an image at all, then by the model and what was fitted to it.
+pub fn scope(volume: &Volume, look: &Look, gate: Option<&Gate>) -> Scope {
     if let Some(modality) = &volume.acquisition.modality
         && modality != "MR"
     {
@@ -44,8 +46,13 @@ pub fn scope(volume: &Volume, look: &Look) -> Scope {
         }
     });
     let strange = look.region.get(OUT_OF_SCOPE).copied().unwrap_or(0.0);
+    let unlike = gate.is_some_and(|gate| gate.refuses(&look.features));
     match Region::HEAD.get(best) {
-        Some(region) if strange < OUT => Scope::Known(*region, f64::from(look.region[best])),
+        Some(region) if strange < OUT && !unlike => Scope::Known(*region, f64::from(look.region[best])),
+        _ if strange < OUT => Scope::OutOfScope(
+            "The image is unlike those that this model was trained on (MRI of the brain, hippocampus, heart and lumbar spine)."
+                .to_owned(),
+        ),
         _ => Scope::OutOfScope(format!(
             "The image does not look like an MRI slice of a region this model knows (probability {strange:.2} that it is none)."
         )),

@@ -39,7 +39,8 @@ fn one(args: &Ask, input: &Path, question: &str) -> anyhow::Result<ExitCode> {
         Checked::Unchecked => {
             eprintln!("note: nothing that was measured speaks for or against this answer")
         }
-        Checked::Agrees | Checked::OutOfScope => {}
+        // Said in the answer itself, or nothing to say.
+        Checked::Independent | Checked::Unsure | Checked::Agrees | Checked::OutOfScope => {}
     }
     if args.json {
         output::json(&serde_json::json!({
