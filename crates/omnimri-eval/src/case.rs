@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use omnimri_corpus::adapter::Adapter;
+use omnimri_corpus::instruct::{Task, instructions};
 use omnimri_corpus::{Example, LoadOptions, Split, find, load_with};
-use omnimri_findings::Label;
+use omnimri_findings::{Fact, Label};
 use omnimri_image::{AxisMap, LabelMap, Zyx};
 
 use crate::error::{Error, Result};
@@ -18,6 +19,10 @@ pub(crate) struct Case {
     pub example: Example,
     /// The file.
     pub path: PathBuf,
+    /// What is known of it, as facts.
+    pub facts: Vec<Fact>,
+    /// Questions of the instruction data, of different kinds.
+    pub questions: Vec<String>,
     /// True if the labels are turned to axes closest to R, A, S.
     canonical: bool,
 }
@@ -114,20 +119,50 @@ pub(crate) fn cases(
         .into_iter()
         .take(limit.unwrap_or(usize::MAX))
         .map(|mut example| {
+            let (facts, questions) = (example.facts(), asked(&example));
             example.image.voxels = Vec::new();
             let path = dir.join(file_of(set, entry.adapter.as_ref(), &example.id)?);
             Ok(Case {
                 example,
                 path,
+                facts,
+                questions,
                 canonical,
             })
         })
         .collect()
 }
 
-/// The image file of an example, where id and file are made of the same one column.
+/// Seed of the questions.
+const SEED: u64 = 1;
+
+/// One question of each kind that can be answered in words.
+fn asked(example: &Example) -> Vec<String> {
+    let all = instructions(example, SEED);
+    let first = |task: Task| {
+        let mut single = all.iter().filter(|i| i.turns.len() == 1);
+        let found = single.find(|i| i.task == task)?;
+        found.turns.first().map(|t| t.question.clone())
+    };
+    [Task::Ask, Task::YesNo, Task::Diagnose]
+        .into_iter()
+        .filter_map(first)
+        .collect()
+}
+
+/// The image file of an example, where id and file are made of the same one column and the name of a series.
 fn file_of(set: Set, adapter: Option<&Adapter>, id: &str) -> Result<String> {
-    let template = adapter.and_then(|a| a.image.as_deref()).unwrap_or_default();
+    let series = adapter.into_iter().flat_map(|a| &a.series);
+    let part = series
+        .filter_map(|s| Some((id.strip_suffix(&s.name)?.strip_suffix('/')?, &s.image)))
+        .next();
+    let (id, template) = match part {
+        Some((id, image)) => (id, image.as_str()),
+        None => {
+            let whole = adapter.and_then(|a| a.image.as_deref());
+            (id, whole.unwrap_or_default())
+        }
+    };
     let column = adapter.map_or("", |a| a.rows.id.as_str());
     match template.split_once(column) {
         Some((before, after))
@@ -156,9 +191,15 @@ mod tests {
         assert_eq!(path(Set::BrainTumorT1ce), "images/x7.jpg");
         assert_eq!(path(Set::Hippocampus), "images/x7.nii.gz");
         assert_eq!(path(Set::VqaRad), "images/x7");
-        for set in Set::ALL {
-            assert!(path(set).starts_with("images/x7"));
-        }
+        let series = |set: Set, id: &str| {
+            let entry = find(set.name()).unwrap();
+            file_of(set, entry.adapter.as_ref(), id).unwrap()
+        };
+        assert_eq!(
+            series(Set::GliomaProgression, "x7/post"),
+            "nifti/x7/Post_Scan_T1.nii.gz"
+        );
+        assert_eq!(series(Set::MsBrain, "x7/flair"), "flair/x7.png");
         assert!(file_of(Set::VqaRad, None, "x7").is_err());
     }
 
