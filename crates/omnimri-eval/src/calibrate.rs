@@ -221,7 +221,10 @@ fn report(
     bootstrap: Bootstrap,
 ) -> CalibrationReport {
     let columns = |drawn: &[usize], of: fn(&Said) -> f64| -> (Vec<f64>, Vec<bool>) {
-        drawn.iter().map(|i| (of(&said[*i]), said[*i].right)).unzip()
+        drawn
+            .iter()
+            .map(|i| (of(&said[*i]), said[*i].right))
+            .unzip()
     };
     let ece = |of: fn(&Said) -> f64| {
         bootstrap.estimate(groups, |drawn| {
@@ -272,12 +275,12 @@ fn report(
 
 /// The most probable class and its probability.
 fn top(p: &[f64]) -> (usize, f64) {
-    p.iter()
-        .copied()
-        .enumerate()
-        .fold((0, f64::MIN), |best, (k, p)| {
+    p.iter().copied().enumerate().fold(
+        (0, f64::MIN),
+        |best, (k, p)| {
             if p > best.1 { (k, p) } else { best }
-        })
+        },
+    )
 }
 
 #[cfg(test)]
@@ -297,7 +300,11 @@ mod tests {
         let (mut p, mut truth, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         for subject in 0..10 {
             for k in 0..10 {
-                let (sure, right) = if k % 2 == 0 { (0.95, k < 8) } else { (0.6, k < 6) };
+                let (sure, right) = if k % 2 == 0 {
+                    (0.95, k < 8)
+                } else {
+                    (0.6, k < 6)
+                };
                 p.push(vec![sure, 1.0 - sure]);
                 truth.push(usize::from(!right));
                 groups.push(format!("s{subject}"));
@@ -311,7 +318,10 @@ mod tests {
         };
         assert!(t.temperature > 1.2 && t.n == 100, "{t:?}");
         // Nothing reaches 97%: nothing is given.
-        assert_eq!((t.abstain_below, figure(&report, "diagnosis_given")), (1.0, 0.0));
+        assert_eq!(
+            (t.abstain_below, figure(&report, "diagnosis_given")),
+            (1.0, 0.0)
+        );
     }
 
     #[test]
@@ -322,13 +332,19 @@ mod tests {
         let report = statements(Matter::Finding, &[0.6; 50], &right, &groups, BOOTSTRAP).unwrap();
         // Seen by the others, the fifth is as good as surely right; itself it is wrong.
         let last = report.after.iter().rev().find(|b| b.n > 0).unwrap();
-        assert!(last.confidence.unwrap() > 0.9 && last.accuracy == Some(0.0), "{last:?}");
+        assert!(
+            last.confidence.unwrap() > 0.9 && last.accuracy == Some(0.0),
+            "{last:?}"
+        );
     }
 
     #[test]
     fn one_subject_cannot_be_crossed() {
         let groups = vec!["a".to_owned(); 4];
         let right = [true, false, true, true];
-        assert_eq!(statements(Matter::Answer, &[0.5; 4], &right, &groups, BOOTSTRAP), None);
+        assert_eq!(
+            statements(Matter::Answer, &[0.5; 4], &right, &groups, BOOTSTRAP),
+            None
+        );
     }
 }

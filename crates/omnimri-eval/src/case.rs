@@ -6,14 +6,14 @@ use omnimri_corpus::adapter::Adapter;
 use omnimri_corpus::instruct::{Task, instructions};
 use omnimri_corpus::{Example, LoadOptions, Split, find, load_with};
 use omnimri_findings::{Fact, Label};
-use omnimri_image::{AxisMap, LabelMap, Zyx};
+use omnimri_image::{AxisMap, LabelMap, Volume, Zyx};
 
 use crate::error::{Error, Result};
 use crate::metrics::{dice, surface_distances};
 use crate::sets::Set;
 
 /// An input with its truth.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Case {
     /// What is known, labels on the native grid; the voxels are dropped, since the file itself is read.
     pub example: Example,
@@ -53,6 +53,16 @@ impl Case {
                 .as_ref()
                 .map_or(0.0, |d| d.surface_dice(tolerance)),
             hausdorff_95: distances.and_then(|d| d.hausdorff_95()),
+        }
+    }
+
+    /// The first frame of the input on the grid of the truth.
+    pub fn as_truth_lies(&self, volume: &Volume) -> Vec<f32> {
+        let frame = volume.frame(0);
+        if self.canonical {
+            AxisMap::to_canonical(&volume.geometry.affine).apply(frame, volume.geometry.size)
+        } else {
+            frame.to_vec()
         }
     }
 

@@ -163,10 +163,14 @@ mod tests {
         );
         wrong(&format!("{SOUND}limit = 0\n"), "limit");
         wrong(&format!("{SOUND}draws = 1\n"), "draws");
-        let scope = "[scope]\neach = 2\nseed = 1\ntrain_each = 2\ntrain_seed = 1\ntrain_images = 2\n";
+        let scope =
+            "[scope]\neach = 2\nseed = 1\ntrain_each = 2\ntrain_seed = 1\ntrain_images = 2\n";
         wrong(&format!("{SOUND}{scope}"), "train_seed");
         let sound = scope.replace("train_seed = 1", "train_seed = 2");
         assert!(parse(&format!("{SOUND}{sound}")).unwrap().scope.is_some());
-        wrong(&format!("{SOUND}{}", sound.replace("each = 2", "each = 0")), "scope.each");
+        wrong(
+            &format!("{SOUND}{}", sound.replace("each = 2", "each = 0")),
+            "scope.each",
+        );
     }
 }

@@ -39,7 +39,9 @@ pub enum Error {
     #[error("an image of nothing: {0}")]
     Nothing(String),
     /// A gate could not be fitted.
-    #[error("scope: expected images in and out of scope that a gate can be fitted to, found {found}")]
+    #[error(
+        "scope: expected images in and out of scope that a gate can be fitted to, found {found}"
+    )]
     Gate {
         /// What there is.
         found: String,

@@ -1,5 +1,7 @@
 //! A whole evaluation.
 
+use std::path::Path;
+
 use omnimri_corpus::Split;
 use omnimri_findings::Fact;
 use omnimri_workflow::{Engine, Trust, Wording};
@@ -11,6 +13,7 @@ use crate::config::EvalConfig;
 use crate::error::{Error, Result};
 use crate::figure::SetReport;
 use crate::interval::Bootstrap;
+use crate::page::ends;
 use crate::questions::{self, Answered, Nothing};
 use crate::reading::{Event, Run};
 use crate::record::{Record, Row, rows};
@@ -54,6 +57,9 @@ pub struct Evaluation {
     pub answers: Option<CalibrationReport>,
     /// How well images are told from all others, where that was asked for.
     pub scope: Option<ScopeReport>,
+    /// The best and the worst cases of each set, for pictures.
+    #[serde(skip)]
+    pub(crate) shown: Vec<Case>,
     /// What was fitted, beside what the model came with; not published here but in `trust.json`.
     #[serde(skip)]
     pub trust: Trust,
@@ -99,6 +105,7 @@ pub fn evaluate(
         rows: Vec::new(),
         answers: None,
         scope: None,
+        shown: Vec::new(),
         trust: engine.trust().clone(),
     };
     match &config.scope {
@@ -140,6 +147,12 @@ fn sets(run: Run<'_>, config: &EvalConfig, done: &mut Evaluation) -> Result<()> 
         for calibration in &report.calibrations {
             keep(&mut done.trust, calibration);
         }
+        let shown = ends(report.records.iter()).concat();
+        let shown: Vec<&Path> = shown.iter().map(|r| r.path.as_path()).collect();
+        let cases = cases
+            .into_iter()
+            .filter(|c| shown.contains(&c.path.as_path()));
+        done.shown.extend(cases);
         done.sets.push(report);
     }
     let (mut p, mut right, mut groups) = (Vec::new(), Vec::new(), Vec::new());

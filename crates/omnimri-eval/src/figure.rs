@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::interval::Estimate;
 use crate::calibrate::CalibrationReport;
+use crate::interval::Estimate;
 use crate::metrics::FrocPoint;
 use crate::record::Record;
 use crate::sets::Set;

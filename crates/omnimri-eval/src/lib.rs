@@ -30,8 +30,8 @@ mod sets;
 mod table;
 mod told;
 
-pub use card::{in_page, with_figures};
 pub use calibrate::{CalibrationReport, Fitted, Matter};
+pub use card::{in_page, with_figures};
 pub use config::{EvalConfig, ScopeConfig};
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, ModelUnderTest, evaluate};

@@ -68,15 +68,25 @@ fn spread(cases: &[Case], images: usize) -> Vec<&Case> {
 }
 
 /// Asks the questions of at most `images` cases; refused images are not asked about.
-pub(crate) fn ask(run: Run<'_>, cases: &[Case], images: usize, nothing: &Nothing<'_>) -> Vec<Answered> {
+pub(crate) fn ask(
+    run: Run<'_>,
+    cases: &[Case],
+    images: usize,
+    nothing: &Nothing<'_>,
+) -> Vec<Answered> {
     let asked = spread(cases, images);
-    asked.par_iter().flat_map_iter(|case| of_case(run, case, nothing)).collect()
+    asked
+        .par_iter()
+        .flat_map_iter(|case| of_case(run, case, nothing))
+        .collect()
 }
 
 fn of_case(run: Run<'_>, case: &Case, nothing: &Nothing<'_>) -> Vec<Answered> {
     let looked = run.engine.look_at(&case.path, &ReadOptions::default());
     // What cannot be read is listed by the reading of the set.
-    let Ok(looked) = looked else { return Vec::new() };
+    let Ok(looked) = looked else {
+        return Vec::new();
+    };
     if matches!(looked.scope(), Scope::OutOfScope(_)) {
         return Vec::new();
     }
@@ -118,6 +128,9 @@ pub(crate) fn figures(run: Run<'_>, answered: &[Answered]) -> Vec<Figure> {
     vec![
         Figure::new("questions_right_unchecked", share(|a| a.right)),
         Figure::new("questions_same_on_blank_and_noise", share(|a| a.same)),
-        Figure::new("questions_right_and_not_the_same", share(|a| a.right && !a.same)),
+        Figure::new(
+            "questions_right_and_not_the_same",
+            share(|a| a.right && !a.same),
+        ),
     ]
 }

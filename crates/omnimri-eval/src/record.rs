@@ -85,7 +85,9 @@ pub(crate) fn rows(records: &[Record], bootstrap: Bootstrap) -> Vec<Row> {
             let mine: Vec<&Record> = records.iter().filter(|r| key(r) == value).collect();
             let groups: Vec<String> = mine.iter().map(|r| r.subject.clone()).collect();
             let dice: Vec<Option<f64>> = mine.iter().map(|r| r.dice).collect();
-            let right = mine.iter().map(|r| r.recognised.map(|r| f64::from(u8::from(r))));
+            let right = mine
+                .iter()
+                .map(|r| r.recognised.map(|r| f64::from(u8::from(r))));
             let right: Vec<Option<f64>> = right.collect();
             out.push(Row {
                 by,
@@ -122,7 +124,11 @@ mod tests {
             record(Set::CardiacLv, None, "left ventricle", Some(0.9), None),
         ];
         let rows = rows(&all, Bootstrap { seed: 1, draws: 20 });
-        let find = |by: &str, value: &str| rows.iter().find(|r| r.by == by && r.value == value).unwrap();
+        let find = |by: &str, value: &str| {
+            rows.iter()
+                .find(|r| r.by == by && r.value == value)
+                .unwrap()
+        };
         assert_eq!(rows.len(), 2 + 2 + 3);
         let plane = find("plane", "axial");
         assert_eq!((plane.dice.value, plane.dice.n), (Some(0.5), 1));

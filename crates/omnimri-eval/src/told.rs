@@ -55,12 +55,7 @@ impl Told {
 }
 
 /// What a report says that the label map does not bear out.
-fn contradictions(
-    text: &str,
-    facts: &[Fact],
-    labels: &[u8],
-    volume: &Volume,
-) -> Vec<String> {
+fn contradictions(text: &str, facts: &[Fact], labels: &[u8], volume: &Volume) -> Vec<String> {
     let measured: Vec<_> = Label::ALL
         .into_iter()
         .filter_map(|label| Some((label, measure(labels, label.value(), volume)?)))
@@ -104,7 +99,10 @@ fn amounts(text: &str) -> Vec<(f64, &'static str)> {
     let pairs = words.windows(2).filter_map(|pair| {
         let number = pair[0].parse().ok()?;
         let unit = pair[1].trim_end_matches(['.', ',', ';']);
-        ["pixels", "mL"].into_iter().find(|u| *u == unit).map(|u| (number, u))
+        ["pixels", "mL"]
+            .into_iter()
+            .find(|u| *u == unit)
+            .map(|u| (number, u))
     });
     pairs.collect()
 }
@@ -112,9 +110,9 @@ fn amounts(text: &str) -> Vec<(f64, &'static str)> {
 /// Truths that are told rightly and wrongly; the rest is not told.
 fn score(told: &[Fact], truth: &[Fact]) -> (usize, usize) {
     let right = truth.iter().filter(|t| told.contains(t)).count();
-    let wrong = truth.iter().filter(|t| {
-        !told.contains(t) && told.iter().any(|f| f.same_matter(t) && f != *t)
-    });
+    let wrong = truth
+        .iter()
+        .filter(|t| !told.contains(t) && told.iter().any(|f| f.same_matter(t) && f != *t));
     (right, wrong.count())
 }
 
@@ -134,7 +132,8 @@ impl OfNothing {
                 Wording::Decoded,
                 &engine.trust().uncalibrated(),
             );
-            said.map(|said| Told::of(&said, volume)).map_err(|e| e.to_string())
+            said.map(|said| Told::of(&said, volume))
+                .map_err(|e| e.to_string())
         };
         let mut looks = [told(&blank())?, told(&noise())?];
         // Reading refuses nothing before a word is written: what would be written is asked for.
@@ -164,7 +163,11 @@ pub(crate) struct Line<'a> {
 }
 
 /// Figures of the reports of a set.
-pub(crate) fn figures(lines: &[Line<'_>], nothing: &OfNothing, bootstrap: Bootstrap) -> Vec<Figure> {
+pub(crate) fn figures(
+    lines: &[Line<'_>],
+    nothing: &OfNothing,
+    bootstrap: Bootstrap,
+) -> Vec<Figure> {
     let n = lines.len();
     if n == 0 {
         return Vec::new();
@@ -191,26 +194,50 @@ pub(crate) fn figures(lines: &[Line<'_>], nothing: &OfNothing, bootstrap: Bootst
         out.push(Figure::new(names[1], bootstrap.share(&wrong, &groups)));
     };
     let own = |i: usize| lines[i].told;
-    add(["report_facts_right", "report_facts_wrong"], &|i| report(own(i)).to_vec());
+    add(["report_facts_right", "report_facts_wrong"], &|i| {
+        report(own(i)).to_vec()
+    });
     add(
         ["report_facts_right_shuffled", "report_facts_wrong_shuffled"],
         &|i| report(other(i).told).to_vec(),
     );
-    add(["report_facts_right_blank", "report_facts_wrong_blank"], &|_| report(blank).to_vec());
-    add(["report_facts_right_noise", "report_facts_wrong_noise"], &|_| report(noise).to_vec());
-    add(["written_facts_right", "written_facts_wrong"], &|i| written(own(i)).to_vec());
     add(
-        ["written_facts_right_shuffled", "written_facts_wrong_shuffled"],
+        ["report_facts_right_blank", "report_facts_wrong_blank"],
+        &|_| report(blank).to_vec(),
+    );
+    add(
+        ["report_facts_right_noise", "report_facts_wrong_noise"],
+        &|_| report(noise).to_vec(),
+    );
+    add(["written_facts_right", "written_facts_wrong"], &|i| {
+        written(own(i)).to_vec()
+    });
+    add(
+        [
+            "written_facts_right_shuffled",
+            "written_facts_wrong_shuffled",
+        ],
         &|i| written(other(i).told).to_vec(),
     );
-    add(["written_facts_right_blank", "written_facts_wrong_blank"], &|_| written(blank).to_vec());
-    add(["written_facts_right_noise", "written_facts_wrong_noise"], &|_| written(noise).to_vec());
+    add(
+        ["written_facts_right_blank", "written_facts_wrong_blank"],
+        &|_| written(blank).to_vec(),
+    );
+    add(
+        ["written_facts_right_noise", "written_facts_wrong_noise"],
+        &|_| written(noise).to_vec(),
+    );
     let groups: Vec<&str> = lines.iter().map(|l| l.subject).collect();
-    let same = |as_of: &Told| -> Vec<bool> {
-        lines.iter().map(|l| l.told.text == as_of.text).collect()
-    };
-    out.push(Figure::new("written_same_on_blank", bootstrap.share(&same(blank), &groups)));
-    out.push(Figure::new("written_same_on_noise", bootstrap.share(&same(noise), &groups)));
+    let same =
+        |as_of: &Told| -> Vec<bool> { lines.iter().map(|l| l.told.text == as_of.text).collect() };
+    out.push(Figure::new(
+        "written_same_on_blank",
+        bootstrap.share(&same(blank), &groups),
+    ));
+    out.push(Figure::new(
+        "written_same_on_noise",
+        bootstrap.share(&same(noise), &groups),
+    ));
     let count = |of: fn(&Told) -> usize| lines.iter().map(|l| of(l.told)).sum::<usize>();
     let sentences = count(|t| t.sentences);
     out.push(Figure::plain(
@@ -253,13 +280,21 @@ mod tests {
         assert!(side.len() == 1 && side[0].contains("Location"), "{side:?}");
         let size = told("Findings: The outlined glioma measures 90 pixels in area.");
         assert!(size.len() == 1 && size[0].contains("90"), "{size:?}");
-        let class = told("Impression: A meningioma is the most likely of the classes this model knows.");
-        assert!(class.len() == 1 && class[0].contains("Meningioma"), "{class:?}");
+        let class =
+            told("Impression: A meningioma is the most likely of the classes this model knows.");
+        assert!(
+            class.len() == 1 && class[0].contains("Meningioma"),
+            "{class:?}"
+        );
     }
 
     #[test]
     fn facts_are_right_wrong_or_not_told() {
-        let truth = [Fact::Plane(Plane::Axial), Fact::Location(Side::ImageLeft), Fact::Extent(Extent::Small)];
+        let truth = [
+            Fact::Plane(Plane::Axial),
+            Fact::Location(Side::ImageLeft),
+            Fact::Extent(Extent::Small),
+        ];
         let said = [Fact::Plane(Plane::Axial), Fact::Location(Side::ImageRight)];
         assert_eq!(score(&said, &truth), (1, 1));
         assert_eq!(score(&[], &truth), (0, 0));
@@ -267,20 +302,44 @@ mod tests {
 
     #[test]
     fn amounts_are_read() {
-        let text = "Measured volumes: anterior 1.23 mL, posterior 0.50 mL. It measures 12 pixels in area.";
+        let text =
+            "Measured volumes: anterior 1.23 mL, posterior 0.50 mL. It measures 12 pixels in area.";
         assert_eq!(amounts(text), [(1.23, "mL"), (0.5, "mL"), (12.0, "pixels")]);
     }
 
     #[test]
     fn reports_stand_beside_those_of_another_image_and_of_nothing() {
-        let plane = |p| Told { report: vec![Fact::Plane(p)], sentences: 1, confirmed: 1, text: format!("{p:?}"), ..Told::default() };
+        let plane = |p| Told {
+            report: vec![Fact::Plane(p)],
+            sentences: 1,
+            confirmed: 1,
+            text: format!("{p:?}"),
+            ..Told::default()
+        };
         let all = [plane(Plane::Axial), plane(Plane::Coronal)];
         let truths = [[Fact::Plane(Plane::Axial)], [Fact::Plane(Plane::Coronal)]];
-        let lines: Vec<Line<'_>> = all.iter().zip(&truths).zip(["a", "b"])
-            .map(|((told, truth), subject)| Line { subject, truth, told }).collect();
-        let nothing = OfNothing { looks: [plane(Plane::Axial), Told::default()] };
+        let lines: Vec<Line<'_>> = all
+            .iter()
+            .zip(&truths)
+            .zip(["a", "b"])
+            .map(|((told, truth), subject)| Line {
+                subject,
+                truth,
+                told,
+            })
+            .collect();
+        let nothing = OfNothing {
+            looks: [plane(Plane::Axial), Told::default()],
+        };
         let figures = figures(&lines, &nothing, Bootstrap { seed: 1, draws: 20 });
-        let value = |name: &str| figures.iter().find(|f| f.name == name).unwrap().estimate.value;
+        let value = |name: &str| {
+            figures
+                .iter()
+                .find(|f| f.name == name)
+                .unwrap()
+                .estimate
+                .value
+        };
         assert_eq!(value("report_facts_right"), Some(1.0));
         assert_eq!(value("report_facts_right_shuffled"), Some(0.0));
         assert_eq!(value("report_facts_wrong_shuffled"), Some(1.0));

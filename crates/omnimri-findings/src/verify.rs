@@ -384,12 +384,14 @@ fn measured_claims(truth: &Evidence) -> Vec<Claim> {
         }
         if !sizes.is_empty() {
             // Where the model abstained from the class, the outline has no name.
-            let unnamed = truth.tumour.is_empty() && TumourClass::from_label(finding.label).is_some();
-            let name = if unnamed { "lesion" } else { finding.label.name() };
-            let text = format!(
-                "The outlined {name} measures {}.",
-                sizes.join(" and ")
-            );
+            let unnamed =
+                truth.tumour.is_empty() && TumourClass::from_label(finding.label).is_some();
+            let name = if unnamed {
+                "lesion"
+            } else {
+                finding.label.name()
+            };
+            let text = format!("The outlined {name} measures {}.", sizes.join(" and "));
             out.push(claim(text, "measured on the mask"));
         }
     }

@@ -13,13 +13,14 @@ use crate::error::{Error, Result};
 use crate::interpret::known;
 use crate::read::ReadOptions;
 use crate::scan;
-use crate::scope::{Scope, scope};
+use crate::scope::{Scope, Sight};
 
 /// What stands for an answer without words.
 const NO_WORDS: &str = "The model has no answer to this question.";
 
 /// What is added to an answer that is the same without the image.
-const INDEPENDENT: &str = "(Not seen in this image: the model says the same of a blank and of noise.)";
+const INDEPENDENT: &str =
+    "(Not seen in this image: the model says the same of a blank and of noise.)";
 
 /// An input looked at once, to be asked many times.
 #[derive(Debug)]
@@ -85,11 +86,6 @@ impl Looked {
     pub const fn scope(&self) -> &Scope {
         &self.scope
     }
-
-    /// The network's pooled features, `[evidence_width]`.
-    pub fn features(&self) -> &[f32] {
-        &self.look.features
-    }
 }
 
 impl Engine {
@@ -129,9 +125,11 @@ impl Engine {
                 path: path.to_owned(),
                 source,
             })?;
-        let scope = scope(volume, &look, self.trust().gate.as_ref());
+        let scope = Sight::of(volume, &look).scope(self.trust().gate.as_ref());
         let evidence = match &scope {
-            Scope::Known(region, _) => Some(known(volume, &look, *region, ("", self.trust())).evidence),
+            Scope::Known(region, _) => {
+                Some(known(volume, &look, *region, ("", self.trust())).evidence)
+            }
             Scope::OutOfScope(_) => None,
         };
         Ok(Looked {
@@ -139,6 +137,21 @@ impl Engine {
             scope,
             evidence,
         })
+    }
+
+    /// What speaks for and against a volume being in scope.
+    ///
+    /// # Errors
+    /// If the model fails.
+    pub fn sight(&self, volume: &Volume, path: &Path) -> Result<Sight> {
+        let look = self
+            .predictor()
+            .look(volume, 0)
+            .map_err(|source| Error::Model {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Sight::of(volume, &look))
     }
 
     /// Answers a question; an image out of scope is refused in words. An answer of the language model that the evidence (masks,
@@ -214,7 +227,7 @@ impl Engine {
     /// If the model fails.
     pub fn said_of_nothing(&self, question: &str) -> Result<[String; 2]> {
         let [blank, noise] = self.nothing()?;
-        let words = |look| {
+        let words = |look: &Look| -> Result<String> {
             let answer = self
                 .predictor()
                 .ask(look, question)
@@ -229,14 +242,23 @@ impl Engine {
 
     /// An answer that nothing can check, labelled where it does not rest on the image or is not sure enough.
     fn labelled(&self, question: &str, said: String, raw: f64) -> Result<(String, Checked)> {
-        if self.said_of_nothing(question)?.iter().all(|nothing| *nothing == said) {
+        if self
+            .said_of_nothing(question)?
+            .iter()
+            .all(|nothing| *nothing == said)
+        {
             let text = format!("{said} {INDEPENDENT}");
             return Ok((text, Checked::Independent));
         }
         let probability = self.probability(raw, false);
-        let least = self.trust().free_answers.as_ref().map_or(0.0, |o| o.unsure_below);
+        let least = self
+            .trust()
+            .free_answers
+            .as_ref()
+            .map_or(0.0, |o| o.unsure_below);
         if probability < least {
-            let text = format!("{said} (Unsure: a probability of {probability:.2} that this is right.)");
+            let text =
+                format!("{said} (Unsure: a probability of {probability:.2} that this is right.)");
             return Ok((text, Checked::Unsure));
         }
         Ok((said, Checked::Unchecked))
@@ -245,7 +267,11 @@ impl Engine {
     /// Probability that an answer is right, calibrated where that was fitted.
     fn probability(&self, raw: f64, checkable: bool) -> f64 {
         let trust = self.trust();
-        let odds = if checkable { &trust.answers } else { &trust.free_answers };
+        let odds = if checkable {
+            &trust.answers
+        } else {
+            &trust.free_answers
+        };
         odds.as_ref().map_or(raw, |odds| odds.apply(raw))
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use burn::prelude::Device;
+use omnimri_image::Volume;
 use omnimri_model::{Checkpoint, Look, Predictor};
 use omnimri_report::result::ModelInfo;
 
@@ -74,15 +75,15 @@ impl Engine {
         if let Some(looks) = self.nothing.get() {
             return Ok(looks);
         }
-        let look = |volume| {
+        let look = |volume: &Volume| {
             self.predictor
-                .look(&volume, 0)
+                .look(volume, 0)
                 .map_err(|source| Error::Model {
                     path: "an image of nothing".into(),
                     source,
                 })
         };
-        let looks = [look(nothing::blank())?, look(nothing::noise())?];
+        let looks = [look(&nothing::blank())?, look(&nothing::noise())?];
         Ok(self.nothing.get_or_init(|| looks))
     }
 

@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::outline::{label_map, likely_tumour, tumour_present};
 use crate::read::segmentation_file;
-use crate::scope::{SURE, Scope, header_sequence, scope};
+use crate::scope::{SURE, Scope, Sight, header_sequence};
 use crate::trust::Trust;
 
 /// What is said of one volume, before it is written.
@@ -93,7 +93,7 @@ impl Engine {
             source,
         };
         let look = self.predictor().look(volume, 0).map_err(model_error)?;
-        let scope = scope(volume, &look, trust.gate.as_ref());
+        let scope = Sight::of(volume, &look).scope(trust.gate.as_ref());
         let text = match (&scope, wording) {
             (Scope::Known(..), Wording::Decoded) => {
                 self.predictor().report(&look).map_err(model_error)?

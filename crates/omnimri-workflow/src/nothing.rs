@@ -48,7 +48,10 @@ mod tests {
         let noise = noise().voxels;
         let mean = noise.iter().map(|v| f64::from(*v)).sum::<f64>() / noise.len() as f64;
         let about = |a: &[f32], b: &[f32]| -> f64 {
-            let products = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - mean) * (f64::from(*b) - mean));
+            let products = a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| (f64::from(*a) - mean) * (f64::from(*b) - mean));
             products.sum()
         };
         let alike = about(&noise, &noise[1..]) / about(&noise, &noise);

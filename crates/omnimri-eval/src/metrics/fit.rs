@@ -117,7 +117,11 @@ pub fn fit_logistic(
             .iter()
             .zip(right)
             .map(|(row, right)| {
-                let s = if *right { score(w, row) } else { -score(w, row) };
+                let s = if *right {
+                    score(w, row)
+                } else {
+                    -score(w, row)
+                };
                 // log(1 + exp(-s)) without overflow.
                 (-s).max(0.0) + (-s.abs()).exp().ln_1p()
             })
@@ -242,7 +246,8 @@ mod tests {
         let (scale, shift) = fit_odds(&p, &right, 1e-9).unwrap();
         assert!((scale - 3f64.ln() / 4f64.ln()).abs() < 1e-5 && shift.abs() < 1e-5);
         // Nothing is turned around.
-        let (scale, shift) = fit_odds(&[0.9, 0.9, 0.1, 0.1], &[false, false, true, true], 1e-9).unwrap();
+        let (scale, shift) =
+            fit_odds(&[0.9, 0.9, 0.1, 0.1], &[false, false, true, true], 1e-9).unwrap();
         assert_eq!((scale, shift), (0.0, 0.0));
         // A strong ridge keeps what was said.
         let (scale, _) = fit_odds(&p, &right, 1e9).unwrap();
@@ -253,7 +258,12 @@ mod tests {
     #[test]
     fn logistic_regression_parts_two_clouds() {
         let rows: Vec<Vec<f64>> = (0..40)
-            .map(|k| vec![f64::from(k % 2) * 2.0 + f64::from(k % 5) * 0.3, f64::from(k % 7)])
+            .map(|k| {
+                vec![
+                    f64::from(k % 2) * 2.0 + f64::from(k % 5) * 0.3,
+                    f64::from(k % 7),
+                ]
+            })
             .collect();
         let right: Vec<bool> = (0..40).map(|k| k % 2 == 1).collect();
         let (w, bias) = fit_logistic(&rows, &right, 0.1, &[0.0, 0.0]).unwrap();

@@ -139,7 +139,11 @@ impl Canvas {
         self.each(|y, x, v| {
             let t = (((y - y0) * dy + (x - x0) * dx) / length).clamp(0.0, 1.0);
             let (ey, ex) = (y - y0 - t * dy, x - x0 - t * dx);
-            if ey * ey + ex * ex < width * width { value } else { v }
+            if ey * ey + ex * ex < width * width {
+                value
+            } else {
+                v
+            }
         });
     }
 
@@ -150,11 +154,19 @@ impl Canvas {
                 let f = std::f32::consts::TAU * k as f32 * rng.random_range(0.4f32..1.6);
                 let turn = rng.random_range(0.0..std::f32::consts::TAU);
                 let phase = rng.random_range(0.0..std::f32::consts::TAU);
-                [f * turn.sin(), f * turn.cos(), phase, height / (k as f32).powf(falling)]
+                [
+                    f * turn.sin(),
+                    f * turn.cos(),
+                    phase,
+                    height / (k as f32).powf(falling),
+                ]
             })
             .collect();
         self.each(|y, x, v| {
-            let sum: f32 = waves.iter().map(|w| w[3] * (w[0] * y + w[1] * x + w[2]).sin()).sum();
+            let sum: f32 = waves
+                .iter()
+                .map(|w| w[3] * (w[0] * y + w[1] * x + w[2]).sin())
+                .sum();
             v + sum
         });
     }
@@ -170,7 +182,10 @@ impl Canvas {
 
     /// A receive coil's shading, and the grain of a scanner.
     fn scanned(&mut self, rng: &mut impl Rng) {
-        let (cy, cx) = (rng.random_range(-0.2f32..1.2), rng.random_range(-0.2f32..1.2));
+        let (cy, cx) = (
+            rng.random_range(-0.2f32..1.2),
+            rng.random_range(-0.2f32..1.2),
+        );
         let fall = rng.random_range(0.1f32..0.6);
         self.each(|y, x, v| v * (1.0 - fall * ((y - cy).hypot(x - cx))).max(0.2));
         let sigma = rng.random_range(0.005..0.03);
@@ -204,7 +219,11 @@ fn knee(c: &mut Canvas, rng: &mut impl Rng) {
     let middle = near(0.5, 0.08);
     let limb = near(0.33, 0.06);
     c.rectangle([0.0, middle - limb], [1.0, middle + limb], fat);
-    c.rectangle([0.0, middle - limb * 0.86], [1.0, middle + limb * 0.86], muscle);
+    c.rectangle(
+        [0.0, middle - limb * 0.86],
+        [1.0, middle + limb * 0.86],
+        muscle,
+    );
     let gap = near(0.5, 0.05);
     let bone = near(0.15, 0.03);
     // Shafts, then the condyles and the plateau with dark cortex around.
@@ -226,17 +245,42 @@ fn knee(c: &mut Canvas, rng: &mut impl Rng) {
 fn abdomen(c: &mut Canvas, rng: &mut impl Rng) {
     let mut near = |v: f32, by: f32| v + rng.random_range(-by..by);
     let (ry, rx) = (near(0.31, 0.04), near(0.44, 0.03));
-    let (fat, inside, liver, spleen) = (near(0.85, 0.1), near(0.3, 0.1), near(0.5, 0.1), near(0.6, 0.15));
+    let (fat, inside, liver, spleen) = (
+        near(0.85, 0.1),
+        near(0.3, 0.1),
+        near(0.5, 0.1),
+        near(0.6, 0.15),
+    );
     c.ellipse([0.5, 0.5], [ry, rx], 0.0, fat);
     c.ellipse([0.5, 0.5], [ry * 0.86, rx * 0.88], 0.0, inside);
-    c.ellipse([near(0.45, 0.03), near(0.32, 0.03)], [0.17, 0.16], near(0.4, 0.2), liver);
-    c.ellipse([near(0.52, 0.03), near(0.75, 0.03)], [0.1, 0.06], near(-0.4, 0.2), spleen);
+    c.ellipse(
+        [near(0.45, 0.03), near(0.32, 0.03)],
+        [0.17, 0.16],
+        near(0.4, 0.2),
+        liver,
+    );
+    c.ellipse(
+        [near(0.52, 0.03), near(0.75, 0.03)],
+        [0.1, 0.06],
+        near(-0.4, 0.2),
+        spleen,
+    );
     for x in [0.36, 0.64] {
-        c.ellipse([near(0.6, 0.02), near(x, 0.02)], [0.06, 0.04], near(0.3, 0.3), near(0.7, 0.2));
+        c.ellipse(
+            [near(0.6, 0.02), near(x, 0.02)],
+            [0.06, 0.04],
+            near(0.3, 0.3),
+            near(0.7, 0.2),
+        );
     }
     c.ellipse([near(0.64, 0.02), 0.5], [0.06, 0.06], 0.0, near(0.6, 0.2));
     c.ellipse([near(0.68, 0.02), 0.5], [0.025, 0.025], 0.0, near(0.9, 0.1));
-    c.ellipse([near(0.53, 0.02), near(0.47, 0.02)], [0.025, 0.025], 0.0, near(0.1, 0.1));
+    c.ellipse(
+        [near(0.53, 0.02), near(0.47, 0.02)],
+        [0.025, 0.025],
+        0.0,
+        near(0.1, 0.1),
+    );
     for _ in 0..7 {
         let at = [near(0.4, 0.1), near(0.55, 0.17)];
         let size = [near(0.035, 0.015), near(0.04, 0.02)];
@@ -271,7 +315,13 @@ fn photograph(c: &mut Canvas, rng: &mut impl Rng) {
     let level = rng.random_range(0.3..0.7);
     let horizon = rng.random_range(0.3f32..0.7);
     let sky = rng.random_range(-0.3f32..0.3);
-    c.each(|y, _, _| if y < horizon { level + sky * (1.0 - y) } else { level - sky * y });
+    c.each(|y, _, _| {
+        if y < horizon {
+            level + sky * (1.0 - y)
+        } else {
+            level - sky * y
+        }
+    });
     let falling = rng.random_range(0.7..1.3);
     c.waves(rng, 0.25, falling);
     for _ in 0..rng.random_range(0..6) {
@@ -291,17 +341,30 @@ fn drawing(c: &mut Canvas, rng: &mut impl Rng) {
     let (paper, ink) = paper(rng);
     c.each(|_, _, _| paper);
     for _ in 0..rng.random_range(4..16) {
-        let mut place = || [rng.random_range(0.05f32..0.95), rng.random_range(0.05f32..0.95)];
+        let mut place = || {
+            [
+                rng.random_range(0.05f32..0.95),
+                rng.random_range(0.05f32..0.95),
+            ]
+        };
         let (a, b) = (place(), place());
         let width = rng.random_range(0.002..0.012);
         if rng.random_bool(0.5) {
             c.line(a, b, width, ink);
         } else {
             // An outline: a shape and the paper again inside.
-            let size = [rng.random_range(0.04f32..0.3), rng.random_range(0.04f32..0.3)];
+            let size = [
+                rng.random_range(0.04f32..0.3),
+                rng.random_range(0.04f32..0.3),
+            ];
             let turn = rng.random_range(0.0..3.0);
             c.ellipse(a, size, turn, ink);
-            c.ellipse(a, [size[0] - width * 2.0, size[1] - width * 2.0].map(|s| s.max(0.01)), turn, paper);
+            c.ellipse(
+                a,
+                [size[0] - width * 2.0, size[1] - width * 2.0].map(|s| s.max(0.01)),
+                turn,
+                paper,
+            );
         }
     }
 }
@@ -310,17 +373,29 @@ fn text(c: &mut Canvas, rng: &mut impl Rng) {
     let (paper, ink) = paper(rng);
     c.each(|_, _, _| paper);
     let step = rng.random_range(0.03f32..0.07);
-    let (left, right) = (rng.random_range(0.04f32..0.15), rng.random_range(0.8f32..0.96));
+    let (left, right) = (
+        rng.random_range(0.04f32..0.15),
+        rng.random_range(0.8f32..0.96),
+    );
     let mut y = rng.random_range(0.04f32..0.2);
     while y < 0.94 {
-        let end = if rng.random_bool(0.2) { rng.random_range(left..right) } else { right };
+        let end = if rng.random_bool(0.2) {
+            rng.random_range(left..right)
+        } else {
+            right
+        };
         let mut x = left;
         while x < end {
             // A character is a few strokes in a box; one in six is a space.
             let (w, h) = (step * 0.42, step * 0.6);
             if !rng.random_bool(1.0 / 6.0) {
                 for _ in 0..rng.random_range(2..4) {
-                    let mut corner = || [y + h * rng.random_range(0..3) as f32 / 2.0, x + w * rng.random_range(0..3) as f32 / 2.0];
+                    let mut corner = || {
+                        [
+                            y + h * rng.random_range(0..3) as f32 / 2.0,
+                            x + w * rng.random_range(0..3) as f32 / 2.0,
+                        ]
+                    };
                     let (a, b) = (corner(), corner());
                     stroke(c, a, b, step * 0.05, ink);
                 }
@@ -338,7 +413,10 @@ fn stroke(c: &mut Canvas, a: [f32; 2], b: [f32; 2], width: f32, value: f32) {
     let reach = (width * h).max(0.6);
     for k in 0..=steps {
         let t = k as f32 / steps as f32;
-        let (y, x) = ((a[0] + (b[0] - a[0]) * t) * h, (a[1] + (b[1] - a[1]) * t) * w);
+        let (y, x) = (
+            (a[0] + (b[0] - a[0]) * t) * h,
+            (a[1] + (b[1] - a[1]) * t) * w,
+        );
         let (y0, y1) = ((y - reach).max(0.0) as usize, (y + reach).max(0.0) as usize);
         let (x0, x1) = ((x - reach).max(0.0) as usize, (x + reach).max(0.0) as usize);
         for py in y0..=y1.min(c.height - 1) {
@@ -363,7 +441,10 @@ fn chart(c: &mut Canvas, rng: &mut impl Rng) {
             c.line([0.88, 0.08], [0.88, 0.95], 0.004, ink);
         }
         1 => {
-            let (ny, nx) = (rng.random_range(3..12) as f32, rng.random_range(3..12) as f32);
+            let (ny, nx) = (
+                rng.random_range(3..12) as f32,
+                rng.random_range(3..12) as f32,
+            );
             c.each(|y, x, v| {
                 let odd = ((y * ny) as usize + (x * nx) as usize) % 2 == 1;
                 if odd { ink } else { v }
@@ -381,7 +462,10 @@ fn chart(c: &mut Canvas, rng: &mut impl Rng) {
 }
 
 fn blank(c: &mut Canvas, rng: &mut impl Rng) {
-    let (level, slope) = (rng.random_range(0.0f32..1.0), rng.random_range(-0.6f32..0.6));
+    let (level, slope) = (
+        rng.random_range(0.0f32..1.0),
+        rng.random_range(-0.6f32..0.6),
+    );
     match rng.random_range(0..4) {
         0 => c.each(|_, _, _| level),
         1 => c.each(|y, x, _| level + slope * (y + 0.7 * x)),
@@ -414,7 +498,13 @@ fn noise(c: &mut Canvas, rng: &mut impl Rng) {
                 let (w, from) = (c.width, c.grey.clone());
                 let n = from.len();
                 for (k, v) in c.grey.iter_mut().enumerate() {
-                    let near = [k, (k + 1) % n, (k + n - 1) % n, (k + w) % n, (k + n - w) % n];
+                    let near = [
+                        k,
+                        (k + 1) % n,
+                        (k + n - 1) % n,
+                        (k + w) % n,
+                        (k + n - w) % n,
+                    ];
                     *v = near.iter().map(|k| from[*k]).sum::<f32>() / 5.0;
                 }
             }
@@ -424,8 +514,15 @@ fn noise(c: &mut Canvas, rng: &mut impl Rng) {
 
 /// Grey levels of paper and ink, either way around.
 fn paper(rng: &mut impl Rng) -> (f32, f32) {
-    let (light, dark) = (rng.random_range(0.75f32..1.0), rng.random_range(0.0f32..0.25));
-    if rng.random_bool(0.8) { (light, dark) } else { (dark, light) }
+    let (light, dark) = (
+        rng.random_range(0.75f32..1.0),
+        rng.random_range(0.0f32..0.25),
+    );
+    if rng.random_bool(0.8) {
+        (light, dark)
+    } else {
+        (dark, light)
+    }
 }
 
 #[cfg(test)]
@@ -437,7 +534,10 @@ mod tests {
         for kind in Kind::MADE {
             let voxels = |seed, number| image(kind, seed, number).voxels;
             assert_eq!(voxels(3, 1), voxels(3, 1), "{kind:?}");
-            assert!(voxels(3, 1) != voxels(3, 2) && voxels(3, 1) != voxels(4, 1), "{kind:?}");
+            assert!(
+                voxels(3, 1) != voxels(3, 2) && voxels(3, 1) != voxels(4, 1),
+                "{kind:?}"
+            );
         }
     }
 

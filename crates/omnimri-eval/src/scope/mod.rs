@@ -198,9 +198,10 @@ fn sight(run: Run<'_>, source: &Source) -> std::result::Result<Sight, String> {
         run.engine.sight(volume, path).map_err(|e| e.to_string())
     };
     match source {
-        Source::Made(kind, seed, number) => {
-            look(&junk::image(*kind, *seed, *number), std::path::Path::new(kind.name()))
-        }
+        Source::Made(kind, seed, number) => look(
+            &junk::image(*kind, *seed, *number),
+            std::path::Path::new(kind.name()),
+        ),
         Source::File(path) => {
             let volume = match open(path, &OpenOptions::default()).map_err(|e| e.to_string())? {
                 Input::Volumes(volumes) => volumes.into_iter().next(),
@@ -223,8 +224,18 @@ fn fit(train: &[Seen], without: Option<Kind>) -> Result<Gate> {
     let inside: Vec<&&Seen> = used.iter().filter(|s| s.kind.is_none()).collect();
     let groups: Vec<&str> = inside.iter().map(|s| s.subject.as_str()).collect();
     let fold = crate::metrics::folds(&groups, HELD_OUT);
-    let held: Vec<&Seen> = inside.iter().zip(&fold).filter(|(_, f)| **f == 0).map(|(s, _)| **s).collect();
-    let fitted: Vec<&Seen> = inside.iter().zip(&fold).filter(|(_, f)| **f != 0).map(|(s, _)| **s).collect();
+    let held: Vec<&Seen> = inside
+        .iter()
+        .zip(&fold)
+        .filter(|(_, f)| **f == 0)
+        .map(|(s, _)| **s)
+        .collect();
+    let fitted: Vec<&Seen> = inside
+        .iter()
+        .zip(&fold)
+        .filter(|(_, f)| **f != 0)
+        .map(|(s, _)| **s)
+        .collect();
     let outside: Vec<&Seen> = used.iter().filter(|s| s.kind.is_some()).copied().collect();
     let d = used.first().map_or(0, |s| s.sight.features.len());
     let found = || format!("{} in scope, {} out of it", inside.len(), outside.len());
@@ -239,28 +250,48 @@ fn fit(train: &[Seen], without: Option<Kind>) -> Result<Gate> {
             let mean = column(k).sum::<f64>() / n;
             let variance = column(k).map(|v| (v - mean).powi(2)).sum::<f64>() / n;
             // A feature that never changes tells nothing.
-            (mean, if variance > 1e-12 { variance.sqrt() } else { f64::INFINITY })
+            (
+                mean,
+                if variance > 1e-12 {
+                    variance.sqrt()
+                } else {
+                    f64::INFINITY
+                },
+            )
         })
         .unzip();
     let rows: Vec<Vec<f64>> = all
         .iter()
         .map(|s| {
             let features = s.sight.features.iter().zip(mean.iter().zip(&spread));
-            features.map(|(v, (m, s))| (f64::from(*v) - m) / s).collect()
+            features
+                .map(|(v, (m, s))| (f64::from(*v) - m) / s)
+                .collect()
         })
         .collect();
     let right: Vec<bool> = all.iter().map(|s| s.kind.is_none()).collect();
-    let (weights, bias) =
-        fit_logistic(&rows, &right, RIDGE, &vec![0.0; d]).ok_or_else(|| Error::Gate { found: found() })?;
-    let shift: f64 = weights.iter().zip(mean.iter().zip(&spread)).map(|(w, (m, s))| w * m / s).sum();
+    let (weights, bias) = fit_logistic(&rows, &right, RIDGE, &vec![0.0; d])
+        .ok_or_else(|| Error::Gate { found: found() })?;
+    let shift: f64 = weights
+        .iter()
+        .zip(mean.iter().zip(&spread))
+        .map(|(w, (m, s))| w * m / s)
+        .sum();
     let mut gate = Gate {
-        weights: weights.iter().zip(&spread).map(|(w, s)| (w / s) as f32).collect(),
+        weights: weights
+            .iter()
+            .zip(&spread)
+            .map(|(w, s)| (w / s) as f32)
+            .collect(),
         bias: (bias - shift) as f32,
         least: 0.0,
         n_in: fitted.len(),
         n_out: outside.len(),
     };
-    let mut odds: Vec<f32> = held.iter().filter_map(|s| gate.log_odds(&s.sight.features)).collect();
+    let mut odds: Vec<f32> = held
+        .iter()
+        .filter_map(|s| gate.log_odds(&s.sight.features))
+        .collect();
     odds.sort_by(f32::total_cmp);
     let at = (odds.len() as f64 * FALSE_REFUSAL).floor() as usize;
     // Even odds are as far as it goes: an image more like those in scope than like all others is not refused.
@@ -268,7 +299,12 @@ fn fit(train: &[Seen], without: Option<Kind>) -> Result<Gate> {
     Ok(gate)
 }
 
-fn rows(judges: &[Seen], train: &[Seen], gate: &Gate, bootstrap: Bootstrap) -> Result<Vec<KindRow>> {
+fn rows(
+    judges: &[Seen],
+    train: &[Seen],
+    gate: &Gate,
+    bootstrap: Bootstrap,
+) -> Result<Vec<KindRow>> {
     let mut names: Vec<(&'static str, Option<Kind>)> = Vec::new();
     for s in judges {
         if !names.contains(&(s.name, s.kind)) {
@@ -362,7 +398,14 @@ mod tests {
         assert_eq!((gate.n_in, gate.n_out), (24, 60));
         let bootstrap = Bootstrap { seed: 1, draws: 20 };
         let figures = figures(&judges, &gate, bootstrap);
-        let value = |name: &str| figures.iter().find(|f| f.name == name).unwrap().estimate.value;
+        let value = |name: &str| {
+            figures
+                .iter()
+                .find(|f| f.name == name)
+                .unwrap()
+                .estimate
+                .value
+        };
         assert_eq!(value("refused_out_of_scope"), Some(1.0));
         assert_eq!(value("refused_out_of_scope_without_gate"), Some(0.0));
         assert_eq!(value("refused_in_scope"), Some(0.0));

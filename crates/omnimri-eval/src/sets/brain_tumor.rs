@@ -4,8 +4,8 @@ use omnimri_findings::{Label, TumourClass};
 use omnimri_image::Plane;
 use omnimri_workflow::Interpretation;
 
-use crate::case::{Case, Overlap};
 use crate::calibrate::{self, CalibrationReport, Matter};
+use crate::case::{Case, Overlap};
 use crate::figure::{Confusion, Figure, SetReport};
 use crate::interval::{Bootstrap, Estimate};
 use crate::metrics::{
@@ -422,7 +422,10 @@ mod tests {
             counts.counts[place(t)][place(s)]
         };
         // What was not read counts as "none".
-        assert_eq!((at(Glioma, Glioma), at(Glioma, None), at(Meningioma, Glioma)), (1, 1, 1));
+        assert_eq!(
+            (at(Glioma, Glioma), at(Glioma, None), at(Meningioma, Glioma)),
+            (1, 1, 1)
+        );
         assert_eq!(at(None, None), 2);
     }
 

@@ -87,7 +87,10 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> (SetReport, Vec<Option<Tol
     let (subjects, right): (Vec<&str>, Vec<bool>) = diagnosed.into_iter().unzip();
     let cavity = |l| l == Label::LeftVentricleCavity;
     let records = cases.iter().zip(&outcomes.all).map(|(case, o)| Record {
-        dice: case.true_mask(cavity).any(|inside| inside).then_some(o.overlap.dice),
+        dice: case
+            .true_mask(cavity)
+            .any(|inside| inside)
+            .then_some(o.overlap.dice),
         ..Record::new(Set::CardiacLv, case, "left ventricle cavity")
     });
     let report = SetReport {

@@ -68,7 +68,10 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> (SetReport, Vec<Option<Tol
         out_of_scope: outcomes.out_of_scope,
         figures: vec![
             Figure::new("dice", mean(|o| Some(o.overlap.dice))),
-            Figure::new("surface_dice_2voxels", mean(|o| Some(o.overlap.surface_dice))),
+            Figure::new(
+                "surface_dice_2voxels",
+                mean(|o| Some(o.overlap.surface_dice)),
+            ),
             Figure::new("hausdorff95_voxels", mean(|o| o.overlap.hausdorff_95)),
             Figure::new("volume_error", mean(|o| o.volume_error)),
             Figure::new("glioma_ranked_first", share(|o| o.first)),

@@ -77,7 +77,8 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> (SetReport, Vec<Option<Tol
         figures: vec![
             Figure::new(
                 "lesion_f1_trained_on",
-                run.bootstrap.estimate(&groups, |drawn| f1(&outcomes.all, drawn)),
+                run.bootstrap
+                    .estimate(&groups, |drawn| f1(&outcomes.all, drawn)),
             ),
             Figure::new(
                 "dice_trained_on",

@@ -7,8 +7,8 @@ use omnimri_findings::questions::without_tokens;
 use omnimri_workflow::{Checked, ReadOptions, Scope};
 use rayon::prelude::*;
 
-use crate::case::Case;
 use crate::calibrate::{self, Matter};
+use crate::case::Case;
 use crate::figure::{Failed, Figure, SetReport};
 use crate::questions::Nothing;
 use crate::reading::{Event, Run};
