@@ -162,10 +162,8 @@ fn asked(example: &Example) -> Vec<String> {
 
 /// The image file of an example, where id and file are made of the same one column and the name of a series.
 fn file_of(set: Set, adapter: Option<&Adapter>, id: &str) -> Result<String> {
-    let series = adapter.into_iter().flat_map(|a| &a.series);
-    let part = series
-        .filter_map(|s| Some((id.strip_suffix(&s.name)?.strip_suffix('/')?, &s.image)))
-        .next();
+    let mut series = adapter.into_iter().flat_map(|a| &a.series);
+    let part = series.find_map(|s| Some((id.strip_suffix(&s.name)?.strip_suffix('/')?, &s.image)));
     let (id, template) = match part {
         Some((id, image)) => (id, image.as_str()),
         None => {
