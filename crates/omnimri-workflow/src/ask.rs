@@ -18,9 +18,11 @@ use crate::scope::{Scope, Sight};
 /// What stands for an answer without words.
 const NO_WORDS: &str = "The model has no answer to this question.";
 
-/// What is added to an answer that is the same without the image.
+/// What must be said beside an answer that is the same without the image.
 const INDEPENDENT: &str =
-    "(Not seen in this image: the model says the same of a blank and of noise.)";
+    "Not seen in this image: the model says the same of a blank and of noise.";
+/// What must be said beside an answer that is not sure enough.
+const UNSURE: &str = "Unsure: too often wrong where the model is no surer than this.";
 
 /// An input looked at once, to be asked many times.
 #[derive(Debug)]
@@ -43,9 +45,9 @@ pub enum Checked {
     },
     /// The language model's words; the question is none that the evidence could answer.
     Unchecked,
-    /// The language model's words, which are the same for a blank and for noise: labelled so.
+    /// The language model's words, which are the same for a blank and for noise: not asserted, see [`Self::note`].
     Independent,
-    /// The language model's words, less probable than what is asserted: labelled so.
+    /// The language model's words, less probable than what is asserted, see [`Self::note`].
     Unsure,
     /// Not answered: the image is out of scope.
     OutOfScope,
@@ -61,6 +63,15 @@ impl Checked {
             Self::Independent => "independent",
             Self::Unsure => "unsure",
             Self::OutOfScope => "out_of_scope",
+        }
+    }
+
+    /// What must be said beside the answer; an answer with a note is not asserted.
+    pub const fn note(&self) -> Option<&'static str> {
+        match self {
+            Self::Independent => Some(INDEPENDENT),
+            Self::Unsure => Some(UNSURE),
+            _ => None,
         }
     }
 }
@@ -180,9 +191,9 @@ impl Engine {
             (_, None) => (words, Checked::Unchecked),
         };
         let checkable = asked.is_some();
-        let (text, checked) = match checked {
-            Checked::Unchecked => self.labelled(question, text, answer.probability)?,
-            _ => (text, checked),
+        let checked = match checked {
+            Checked::Unchecked => self.labelled(question, &text, answer.probability)?,
+            checked => checked,
         };
         Ok(match checked {
             // Place and mask were the language model's too.
@@ -240,28 +251,17 @@ impl Engine {
         Ok([words(blank)?, words(noise)?])
     }
 
-    /// An answer that nothing can check, labelled where it does not rest on the image or is not sure enough.
-    fn labelled(&self, question: &str, said: String, raw: f64) -> Result<(String, Checked)> {
-        if self
-            .said_of_nothing(question)?
-            .iter()
-            .all(|nothing| *nothing == said)
-        {
-            let text = format!("{said} {INDEPENDENT}");
-            return Ok((text, Checked::Independent));
-        }
-        let probability = self.probability(raw, false);
-        let least = self
-            .trust()
-            .free_answers
-            .as_ref()
-            .map_or(0.0, |o| o.unsure_below);
-        if probability < least {
-            let text =
-                format!("{said} (Unsure: a probability of {probability:.2} that this is right.)");
-            return Ok((text, Checked::Unsure));
-        }
-        Ok((said, Checked::Unchecked))
+    /// How an answer that nothing can check is to be labelled.
+    fn labelled(&self, question: &str, said: &str, raw: f64) -> Result<Checked> {
+        let nothing = self.said_of_nothing(question)?;
+        let odds = self.trust().free_answers.as_ref();
+        Ok(if nothing.iter().all(|words| words == said) {
+            Checked::Independent
+        } else if odds.is_some_and(|odds| odds.apply(raw) < odds.unsure_below) {
+            Checked::Unsure
+        } else {
+            Checked::Unchecked
+        })
     }
 
     /// Probability that an answer is right, calibrated where that was fitted.

@@ -248,7 +248,7 @@ pub struct Ask {
     /// The question
     #[arg(required_unless_present = "batch", value_name = "QUESTION")]
     pub question: Option<String>,
-    /// CSV with columns id,image,question; a JSON line {id, answer, probability, checked} a question on stdout
+    /// CSV with columns id,image,question; a JSON line {id, answer, probability, checked, note} a question on stdout
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "question"])]
     pub batch: Option<PathBuf>,
     /// The answer as JSON
