@@ -19,9 +19,9 @@ pub(crate) struct Case {
     pub example: Example,
     /// The file.
     pub path: PathBuf,
-    /// What is known of it, as facts.
+    /// What is known of it, as facts; empty where words are not asked for.
     pub facts: Vec<Fact>,
-    /// Questions of the instruction data, of different kinds.
+    /// Questions of the instruction data, of different kinds; none where words are not asked for.
     pub questions: Vec<String>,
     /// True if the labels are turned to axes closest to R, A, S.
     canonical: bool,
@@ -97,14 +97,14 @@ pub(crate) fn mask(labels: &[u8], wanted: impl Fn(Label) -> bool) -> impl Iterat
     labels.iter().map(move |v| table[usize::from(*v)])
 }
 
-/// The inputs of one split of a set, in the order of its table; `limit` keeps the first.
+/// The inputs of one split of a set, in the order of its table; `limit` keeps the first, `words` tells facts and questions of them.
 ///
 /// An input that the set's table lists and that cannot be loaded is an error: figures of a part of a set are not its figures.
 pub(crate) fn cases(
     set: Set,
     data: &Path,
     split: Split,
-    limit: Option<usize>,
+    (limit, words): (Option<usize>, bool),
 ) -> Result<Vec<Case>> {
     let entry = find(set.name())?;
     let dir = data.join(entry.folder());
@@ -129,7 +129,10 @@ pub(crate) fn cases(
         .into_iter()
         .take(limit.unwrap_or(usize::MAX))
         .map(|mut example| {
-            let (facts, questions) = (example.facts(), asked(&example));
+            let (facts, questions) = match words {
+                true => (example.facts(), asked(&example)),
+                false => (Vec::new(), Vec::new()),
+            };
             example.image.voxels = Vec::new();
             let path = dir.join(file_of(set, entry.adapter.as_ref(), &example.id)?);
             Ok(Case {

@@ -287,6 +287,7 @@ pub fn interpret(
                 .to_owned(),
         );
     }
+    warnings.extend(evidence.findings.iter().filter_map(|f| unsure(f, trust)));
     let acquisition = acquisition(volume, &evidence);
     let anything = labels.iter().any(|v| *v > 0);
     Interpretation {
@@ -330,6 +331,18 @@ fn undecided(all: &[(TumourClass, f64)], trust: &Trust) -> Option<String> {
     (*p < least).then(|| {
         format!(
             "Undecided: the most probable class, {class}, has a probability of {p:.2}, and below {least:.2} no diagnosis is given."
+        )
+    })
+}
+
+/// What must be said beside a tumour that is too often wrong in class or place.
+fn unsure(finding: &Finding, trust: &Trust) -> Option<String> {
+    let least = trust.findings.as_ref()?.unsure_below;
+    let p = finding.probability;
+    (TumourClass::from_label(finding.label).is_some() && p < least).then(|| {
+        format!(
+            "Unsure finding: the outlined {} is right in class and place with a probability of {p:.2} only.",
+            finding.label
         )
     })
 }

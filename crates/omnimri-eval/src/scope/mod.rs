@@ -138,7 +138,7 @@ fn gather(
         if set.part(split) != split {
             continue;
         }
-        let all = cases(*set, &config.data, split, None)?;
+        let all = cases(*set, &config.data, split, (None, false))?;
         let (mr, ct): (Vec<Case>, Vec<Case>) = all
             .into_iter()
             .partition(|c| c.example.classes.modality_mr != Some(false));

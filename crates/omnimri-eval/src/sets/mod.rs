@@ -10,6 +10,7 @@ mod spine;
 mod vqa;
 
 use omnimri_corpus::Split;
+use omnimri_workflow::Wording;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -83,7 +84,8 @@ impl Set {
         limit: Option<usize>,
     ) -> Result<(SetReport, Vec<Case>, Vec<Option<Told>>)> {
         let part = self.part(split);
-        let cases = |limit| cases(self, data, part, limit);
+        let words = run.wording == Wording::Decoded;
+        let cases = |limit| cases(self, data, part, (limit, words));
         let all = match self {
             // Its limit counts questions.
             Self::VqaRad => cases(None)?,

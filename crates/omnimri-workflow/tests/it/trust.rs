@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use omnimri_workflow::{Checked, Engine, Gate, Interpretation, Temperature, Trust, Wording};
+use omnimri_workflow::{Checked, Engine, Gate, Interpretation, Odds, Temperature, Trust, Wording};
 
 use crate::engine::outlining;
 use crate::head::head;
@@ -59,6 +59,24 @@ fn an_unsure_class_is_kept_back_and_an_unlike_image_refused() {
     assert_eq!(unsure.diagnosis[0].label, sure.diagnosis[0].label);
     assert!(unsure.diagnosis[0].probability < sure.diagnosis[0].probability);
     assert_eq!(unsure.labels, sure.labels);
+
+    let engine = with(dir.path(), |trust| {
+        trust.diagnosis = None;
+        trust.findings = Some(Odds {
+            scale: 0.0,
+            shift: 0.0,
+            unsure_below: 0.9,
+            n: 1,
+        });
+    });
+    let found = read(&engine);
+    assert!((found.findings[0].probability - 0.5).abs() < 1e-9);
+    let told = |said: &Interpretation| {
+        said.warnings
+            .iter()
+            .any(|w| w.starts_with("Unsure finding"))
+    };
+    assert!(told(&found) && !told(&sure), "{:?}", found.warnings);
 
     let sight = plain.sight(&volume, Path::new("head")).unwrap();
     let engine = with(dir.path(), |trust| {
