@@ -259,10 +259,15 @@ mod tests {
     use omnimri_findings::{Extent, Side};
     use omnimri_image::Plane;
 
-    /// An interpretation whose report is `text`, over a square of glioma in a blank.
+    /// What is found against a report over a square of glioma in the left of a head that fills the middle.
     fn told(text: &str) -> Vec<String> {
-        let volume = blank();
+        let mut volume = blank();
         let size = volume.geometry.size;
+        for y in 16..240 {
+            for x in 16..240 {
+                volume.voxels[size.offset(x, y, 0)] = 100.0 + (x % 7) as f32;
+            }
+        }
         let mut labels = vec![0; size.count()];
         for y in 100..110 {
             for x in 20..30 {
