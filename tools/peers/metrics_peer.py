@@ -3,7 +3,7 @@
 
 usage: metrics_peer.py METRICS_DUMP
 Packages: MONAI (surface Dice, 95% Hausdorff distance, Dice), SciPy (lesions), pycocotools (AP), scikit-learn (AUROC, Brier score,
-balanced accuracy), sacreBLEU, rouge-score, scikit-image (SSIM and PSNR as fastMRI calls them). A package that is not installed is
+balanced accuracy, logistic regression, Platt scaling), SciPy (temperature), sacreBLEU, rouge-score, scikit-image (SSIM and PSNR as fastMRI calls them). A package that is not installed is
 skipped aloud.
 """
 import contextlib, importlib, io, json, math, subprocess, sys, warnings
@@ -106,6 +106,29 @@ for n in [5, 60, 400]:
     metrics = package('sklearn.metrics')
     values = {'auroc': metrics.roc_auc_score(y, p), 'brier': metrics.brier_score_loss(y, p)} if metrics else {}
     add({'kind': 'binary', 'probability': p.tolist(), 'happened': y.tolist()}, values)
+    linear = package('sklearn.linear_model')
+    fit = lambda x, y, ridge: linear.LogisticRegression(C=1 / ridge, tol=1e-12, max_iter=10000).fit(x, y)
+    if linear and n > 5:
+        # Log-odds of what is never quite 0 or 1, as Platt scaling sees them; likelier where more was said.
+        q = np.clip(p, 1e-6, 1 - 1e-6)
+        y2 = rng.random(n) < .2 + .6 * q
+        peer = fit(np.log(q / (1 - q))[:, None], y2, 1e-9)
+        add({'kind': 'binary', 'probability': p.tolist(), 'happened': y2.tolist()},
+            {'odds_scale': float(peer.coef_[0, 0]), 'odds_shift': float(peer.intercept_[0])})
+        # The ridge holds the bias too: as a feature that is always one.
+        x = rng.normal(size=(n, 5))
+        y3 = x[:, 0] - .5 * x[:, 1] + rng.normal(size=n) > .3
+        peer = linear.LogisticRegression(C=1 / .7, tol=1e-12, max_iter=10000, fit_intercept=False).fit(np.c_[x, np.ones(n)], y3)
+        add({'kind': 'logistic', 'rows': x.tolist(), 'positive': y3.tolist(), 'ridge': .7},
+            {'logistic_first': float(peer.coef_[0, 0]), 'logistic_second': float(peer.coef_[0, 1]), 'logistic_bias': float(peer.coef_[0, 5])})
+    optimize = package('scipy.optimize')
+    if optimize and n > 5:
+        logits = rng.normal(size=(n, 4)) * 2
+        chosen = np.array([rng.choice(4, p=w / w.sum()) for w in np.exp(logits / 1.7)])
+        said = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        loss = lambda t: float(sum(np.log(np.exp(l / t).sum()) - l[c] / t for l, c in zip(np.log(said), chosen)))
+        best = optimize.minimize_scalar(loss, bounds=(.05, 20), method='bounded', options={'xatol': 1e-9})
+        add({'kind': 'temperature', 'probability': said.tolist(), 'truth': chosen.tolist()}, {'temperature': float(best.x)})
     t, s = rng.integers(0, 4, n), rng.integers(0, 4, n)
     values = {'balanced_accuracy': metrics.balanced_accuracy_score(t, s)} if metrics else {}
     add({'kind': 'classes', 'truth': t.tolist(), 'said': s.tolist(), 'classes': 4}, values)

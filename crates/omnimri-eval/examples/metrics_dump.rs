@@ -6,8 +6,8 @@ use std::io::{Read, stdin};
 
 use omnimri_eval::metrics::{
     Detection, LesionCounts, auroc, average_precision, balanced_accuracy, bleu_4, brier,
-    calibration, confusion, dice, froc, mean_average_precision, nmse, psnr, rouge_l,
-    sensitivity_at, ssim, surface_distances,
+    calibration, confusion, dice, fit_logistic, fit_odds, fit_temperature, froc,
+    mean_average_precision, nmse, psnr, rouge_l, sensitivity_at, ssim, surface_distances,
 };
 use omnimri_image::Zyx;
 use serde::Deserialize;
@@ -33,6 +33,17 @@ enum Case {
     Binary {
         probability: Vec<f64>,
         happened: Vec<bool>,
+    },
+    /// Class probabilities and true classes, to be calibrated by a temperature.
+    Temperature {
+        probability: Vec<Vec<f64>>,
+        truth: Vec<usize>,
+    },
+    /// Features and whether each item is of the class.
+    Logistic {
+        rows: Vec<Vec<f64>>,
+        positive: Vec<bool>,
+        ridge: f64,
     },
     /// True and said classes.
     Classes {
@@ -98,11 +109,33 @@ fn values(case: &Case) -> Values {
         Case::Binary {
             probability,
             happened,
-        } => Values::from([
-            ("auroc", auroc(probability, happened)),
-            ("brier", brier(probability, happened)),
-            ("ece", calibration(probability, happened, 10).map(|c| c.ece)),
-        ]),
+        } => {
+            let odds = fit_odds(probability, happened, 1e-9);
+            Values::from([
+                ("auroc", auroc(probability, happened)),
+                ("brier", brier(probability, happened)),
+                ("ece", calibration(probability, happened, 10).map(|c| c.ece)),
+                ("odds_scale", odds.map(|o| o.0)),
+                ("odds_shift", odds.map(|o| o.1)),
+            ])
+        }
+        Case::Temperature { probability, truth } => {
+            Values::from([("temperature", fit_temperature(probability, truth))])
+        }
+        Case::Logistic {
+            rows,
+            positive,
+            ridge,
+        } => {
+            let prior = vec![0.0; rows.first().map_or(0, Vec::len)];
+            let fitted = fit_logistic(rows, positive, *ridge, &prior);
+            let weight = |k: usize| fitted.as_ref().and_then(|(w, _)| w.get(k).copied());
+            Values::from([
+                ("logistic_first", weight(0)),
+                ("logistic_second", weight(1)),
+                ("logistic_bias", fitted.as_ref().map(|(_, b)| *b)),
+            ])
+        }
         Case::Classes {
             truth,
             said,

@@ -4,19 +4,41 @@ use crate::evaluate::Evaluation;
 
 /// Heading of the section that the figures fill.
 const HEADING: &str = "## Figures";
+/// Heading of the section that the refusals fill.
+const SCOPE: &str = "## Out of scope";
 /// Heading that the figures stand before.
 const LIMITS: &str = "## Limits";
 
-/// The card with the figures of `evaluation` in its section "Figures": replaced if it has one, else put before "Limits", else
-/// at the end.
+/// A page with `text` between its marks `<!-- eval NAME -->` and `<!-- /eval NAME -->`; `None` if it has no such marks.
+pub fn in_page(page: &str, name: &str, text: &str) -> Option<String> {
+    let (open, close) = (
+        format!("<!-- eval {name} -->"),
+        format!("<!-- /eval {name} -->"),
+    );
+    let start = page.find(&open)? + open.len();
+    let end = start + page[start..].find(&close)?;
+    Some(format!(
+        "{}\n\n{}\n\n{}",
+        &page[..start],
+        text.trim(),
+        &page[end..]
+    ))
+}
+
+/// The card with the figures of `evaluation` in its section "Figures" (of scope: "Out of scope"): replaced if it has one, else
+/// put before "Limits", else at the end.
 pub fn with_figures(card: &str, evaluation: &Evaluation) -> String {
     let starts = |heading: &str| {
         let at_line = format!("\n{heading}\n");
         card.find(&at_line).map(|i| i + 1)
     };
-    let (before, after) = match (starts(HEADING), starts(LIMITS)) {
+    let heading = match evaluation.scope {
+        Some(_) => SCOPE,
+        None => HEADING,
+    };
+    let (before, after) = match (starts(heading), starts(LIMITS)) {
         (Some(start), _) => {
-            let body = start + HEADING.len();
+            let body = start + heading.len();
             let end = card[body..]
                 .find("\n## ")
                 .map_or(card.len(), |i| body + i + 1);
@@ -27,7 +49,7 @@ pub fn with_figures(card: &str, evaluation: &Evaluation) -> String {
     };
     let gap = if after.is_empty() { "" } else { "\n" };
     format!(
-        "{}\n\n{HEADING}\n\nBy `omnimri eval`, on files never trained on, on each input's own grid.\n\n{evaluation}\n{gap}{after}",
+        "{}\n\n{heading}\n\nBy `omnimri eval`, on files never trained on, on each input's own grid.\n\n{evaluation}\n{gap}{after}",
         before.trim_end()
     )
 }
@@ -41,7 +63,7 @@ mod tests {
 
     fn evaluation(seed: u64) -> Evaluation {
         Evaluation {
-            schema: "omnimri.eval/1",
+            schema: "omnimri.eval/2",
             model: ModelUnderTest {
                 name: "nano".into(),
                 version: "1".into(),
@@ -52,6 +74,11 @@ mod tests {
             seed,
             draws: 10,
             sets: Vec::new(),
+            rows: Vec::new(),
+            answers: None,
+            scope: None,
+            shown: Vec::new(),
+            trust: omnimri_workflow::Trust::default(),
         }
     }
 
@@ -64,6 +91,18 @@ mod tests {
         assert!(at(&once, "seed 3") < at(&once, "## Limits"));
         let twice = with_figures(&once, &evaluation(4));
         assert_eq!(twice, once.replace("seed 3", "seed 4"));
+    }
+
+    #[test]
+    fn a_page_keeps_what_stands_around_the_marks() {
+        let page = "a\n<!-- eval val -->\nold\n<!-- /eval val -->\nb\n";
+        let new = in_page(page, "val", "new\n").unwrap();
+        assert_eq!(
+            new,
+            "a\n<!-- eval val -->\n\nnew\n\n<!-- /eval val -->\nb\n"
+        );
+        assert_eq!(in_page(&new, "val", "new").unwrap(), new);
+        assert_eq!(in_page(page, "scope", "x"), None);
     }
 
     #[test]

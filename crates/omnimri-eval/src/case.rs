@@ -3,21 +3,26 @@
 use std::path::{Path, PathBuf};
 
 use omnimri_corpus::adapter::Adapter;
+use omnimri_corpus::instruct::{Task, instructions};
 use omnimri_corpus::{Example, LoadOptions, Split, find, load_with};
-use omnimri_findings::Label;
-use omnimri_image::{AxisMap, LabelMap, Zyx};
+use omnimri_findings::{Fact, Label};
+use omnimri_image::{AxisMap, LabelMap, Volume, Zyx};
 
 use crate::error::{Error, Result};
 use crate::metrics::{dice, surface_distances};
 use crate::sets::Set;
 
 /// An input with its truth.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Case {
     /// What is known, labels on the native grid; the voxels are dropped, since the file itself is read.
     pub example: Example,
     /// The file.
     pub path: PathBuf,
+    /// What is known of it, as facts; empty where words are not asked for.
+    pub facts: Vec<Fact>,
+    /// Questions of the instruction data, of different kinds; none where words are not asked for.
+    pub questions: Vec<String>,
     /// True if the labels are turned to axes closest to R, A, S.
     canonical: bool,
 }
@@ -48,6 +53,16 @@ impl Case {
                 .as_ref()
                 .map_or(0.0, |d| d.surface_dice(tolerance)),
             hausdorff_95: distances.and_then(|d| d.hausdorff_95()),
+        }
+    }
+
+    /// The first frame of the input on the grid of the truth.
+    pub fn as_truth_lies(&self, volume: &Volume) -> Vec<f32> {
+        let frame = volume.frame(0);
+        if self.canonical {
+            AxisMap::to_canonical(&volume.geometry.affine).apply(frame, volume.geometry.size)
+        } else {
+            frame.to_vec()
         }
     }
 
@@ -82,14 +97,14 @@ pub(crate) fn mask(labels: &[u8], wanted: impl Fn(Label) -> bool) -> impl Iterat
     labels.iter().map(move |v| table[usize::from(*v)])
 }
 
-/// The inputs of one split of a set, in the order of its table; `limit` keeps the first.
+/// The inputs of one split of a set, in the order of its table; `limit` keeps the first, `words` tells facts and questions of them.
 ///
 /// An input that the set's table lists and that cannot be loaded is an error: figures of a part of a set are not its figures.
 pub(crate) fn cases(
     set: Set,
     data: &Path,
     split: Split,
-    limit: Option<usize>,
+    (limit, words): (Option<usize>, bool),
 ) -> Result<Vec<Case>> {
     let entry = find(set.name())?;
     let dir = data.join(entry.folder());
@@ -114,20 +129,51 @@ pub(crate) fn cases(
         .into_iter()
         .take(limit.unwrap_or(usize::MAX))
         .map(|mut example| {
+            let (facts, questions) = match words {
+                true => (example.facts(), asked(&example)),
+                false => (Vec::new(), Vec::new()),
+            };
             example.image.voxels = Vec::new();
             let path = dir.join(file_of(set, entry.adapter.as_ref(), &example.id)?);
             Ok(Case {
                 example,
                 path,
+                facts,
+                questions,
                 canonical,
             })
         })
         .collect()
 }
 
-/// The image file of an example, where id and file are made of the same one column.
+/// Seed of the questions.
+const SEED: u64 = 1;
+
+/// One question of each kind that can be answered in words.
+fn asked(example: &Example) -> Vec<String> {
+    let all = instructions(example, SEED);
+    let first = |task: Task| {
+        let mut single = all.iter().filter(|i| i.turns.len() == 1);
+        let found = single.find(|i| i.task == task)?;
+        found.turns.first().map(|t| t.question.clone())
+    };
+    [Task::Ask, Task::YesNo, Task::Diagnose]
+        .into_iter()
+        .filter_map(first)
+        .collect()
+}
+
+/// The image file of an example, where id and file are made of the same one column and the name of a series.
 fn file_of(set: Set, adapter: Option<&Adapter>, id: &str) -> Result<String> {
-    let template = adapter.and_then(|a| a.image.as_deref()).unwrap_or_default();
+    let mut series = adapter.into_iter().flat_map(|a| &a.series);
+    let part = series.find_map(|s| Some((id.strip_suffix(&s.name)?.strip_suffix('/')?, &s.image)));
+    let (id, template) = match part {
+        Some((id, image)) => (id, image.as_str()),
+        None => {
+            let whole = adapter.and_then(|a| a.image.as_deref());
+            (id, whole.unwrap_or_default())
+        }
+    };
     let column = adapter.map_or("", |a| a.rows.id.as_str());
     match template.split_once(column) {
         Some((before, after))
@@ -156,9 +202,15 @@ mod tests {
         assert_eq!(path(Set::BrainTumorT1ce), "images/x7.jpg");
         assert_eq!(path(Set::Hippocampus), "images/x7.nii.gz");
         assert_eq!(path(Set::VqaRad), "images/x7");
-        for set in Set::ALL {
-            assert!(path(set).starts_with("images/x7"));
-        }
+        let series = |set: Set, id: &str| {
+            let entry = find(set.name()).unwrap();
+            file_of(set, entry.adapter.as_ref(), id).unwrap()
+        };
+        assert_eq!(
+            series(Set::GliomaProgression, "x7/post"),
+            "nifti/x7/Post_Scan_T1.nii.gz"
+        );
+        assert_eq!(series(Set::MsBrain, "x7/flair"), "flair/x7.png");
         assert!(file_of(Set::VqaRad, None, "x7").is_err());
     }
 

@@ -27,6 +27,31 @@ pub struct EvalConfig {
     /// Resamples of the bootstrap.
     #[serde(default = "default_draws")]
     pub draws: usize,
+    /// Whether reports are written and read back, which takes several times as long.
+    #[serde(default)]
+    pub words: bool,
+    /// Images of each set that are asked about, spread over it; none without `words`.
+    #[serde(default)]
+    pub asked: usize,
+    /// Instead of the figures of the sets: how well images are told from all others, the sets being what is in scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeConfig>,
+}
+
+/// What is out of scope, and what a gate is fitted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeConfig {
+    /// Images of every made kind that judge.
+    pub each: usize,
+    /// Their seed.
+    pub seed: u64,
+    /// Images of every made kind that a gate is fitted on.
+    pub train_each: usize,
+    /// Their seed, another one.
+    pub train_seed: u64,
+    /// Images of the train part of every set that a gate is fitted on, spread over it.
+    pub train_images: usize,
 }
 
 const fn default_draws() -> usize {
@@ -73,6 +98,21 @@ impl EvalConfig {
         }
         if self.limit == Some(0) {
             return bad("limit", "at least 1", "0".into());
+        }
+        if let Some(scope) = &self.scope {
+            if scope.seed == scope.train_seed {
+                let found = format!("{} twice", scope.seed);
+                return bad("scope.train_seed", "another seed than scope.seed", found);
+            }
+            for (key, n) in [
+                ("scope.each", scope.each),
+                ("scope.train_each", scope.train_each),
+                ("scope.train_images", scope.train_images),
+            ] {
+                if !(1..=10_000).contains(&n) {
+                    return bad(key, "1 to 10000", n.to_string());
+                }
+            }
         }
         if !(20..=100_000).contains(&self.draws) {
             return bad("draws", "20 to 100000", self.draws.to_string());
@@ -123,5 +163,14 @@ mod tests {
         );
         wrong(&format!("{SOUND}limit = 0\n"), "limit");
         wrong(&format!("{SOUND}draws = 1\n"), "draws");
+        let scope =
+            "[scope]\neach = 2\nseed = 1\ntrain_each = 2\ntrain_seed = 1\ntrain_images = 2\n";
+        wrong(&format!("{SOUND}{scope}"), "train_seed");
+        let sound = scope.replace("train_seed = 1", "train_seed = 2");
+        assert!(parse(&format!("{SOUND}{sound}")).unwrap().scope.is_some());
+        wrong(
+            &format!("{SOUND}{}", sound.replace("each = 2", "each = 0")),
+            "scope.each",
+        );
     }
 }

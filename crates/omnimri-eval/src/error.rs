@@ -35,6 +35,17 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// The model failed on a blank or on noise.
+    #[error("an image of nothing: {0}")]
+    Nothing(String),
+    /// A gate could not be fitted.
+    #[error(
+        "scope: expected images in and out of scope that a gate can be fitted to, found {found}"
+    )]
+    Gate {
+        /// What there is.
+        found: String,
+    },
     /// A labelled set could not be loaded.
     #[error(transparent)]
     Corpus(#[from] omnimri_corpus::Error),

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use crate::calibrate::CalibrationReport;
 use crate::interval::Estimate;
-use crate::metrics::Bin;
+use crate::metrics::FrocPoint;
+use crate::record::Record;
 use crate::sets::Set;
 
 /// A figure with its interval.
@@ -44,6 +46,15 @@ pub struct Failed {
     pub reason: String,
 }
 
+/// Which classes were taken for which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Confusion {
+    /// Names of the classes.
+    pub classes: Vec<&'static str>,
+    /// Inputs, `[truth][said]`.
+    pub counts: Vec<Vec<usize>>,
+}
+
 /// Figures of one set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SetReport {
@@ -57,8 +68,35 @@ pub struct SetReport {
     pub failed: Vec<Failed>,
     /// The figures.
     pub figures: Vec<Figure>,
-    /// Reliability table of the diagnosis, where the set has one.
-    pub reliability: Vec<Bin>,
+    /// Calibration, where the set has probabilities.
+    pub calibrations: Vec<CalibrationReport>,
+    /// Classes taken for each other, where the set has classes.
+    pub confusion: Option<Confusion>,
+    /// Sensitivity against false boxes an image, where the set has boxes.
+    pub froc: Vec<FrocPoint>,
+    /// One line an input.
+    pub records: Vec<Record>,
+    /// What the masks contradict in reports.
+    pub contradictions: Vec<String>,
     /// What a reader of the figures must know.
     pub notes: Vec<&'static str>,
+}
+
+impl SetReport {
+    /// A report without figures yet.
+    pub(crate) const fn new(set: Set, inputs: usize) -> Self {
+        Self {
+            set,
+            inputs,
+            out_of_scope: 0,
+            failed: Vec::new(),
+            figures: Vec::new(),
+            calibrations: Vec::new(),
+            confusion: None,
+            froc: Vec::new(),
+            records: Vec::new(),
+            contradictions: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }

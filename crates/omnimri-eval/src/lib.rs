@@ -7,8 +7,12 @@
 //! - `interval`: bootstrap intervals that resample whole subjects
 //! - `config`, `case`, `reading`: what is evaluated, its truth, and what the workflow says of it
 //! - `sets`: which figures a labelled set gets, one file a set
-//! - `evaluate`, `table`, `card`: the whole run, how it prints, and how it gets into a model card
+//! - `calibrate`: temperatures and thresholds, cross-fitted by subject; `told`, `questions`: what is said, beside what is said of
+//!   another image and of nothing; `scope`: images that are none of the model's
+//! - `record`: one line an input, rows by centre, plane and class
+//! - `evaluate`, `table`, `card`, `page`: the whole run, how it prints, and how it gets into a model card and onto a page
 
+mod calibrate;
 mod card;
 mod case;
 mod config;
@@ -17,14 +21,23 @@ mod evaluate;
 mod figure;
 pub mod interval;
 pub mod metrics;
+mod page;
+mod questions;
 mod reading;
+mod record;
+mod scope;
 mod sets;
 mod table;
+mod told;
 
-pub use card::with_figures;
-pub use config::EvalConfig;
+pub use calibrate::{CalibrationReport, Fitted, Matter};
+pub use card::{in_page, with_figures};
+pub use config::{EvalConfig, ScopeConfig};
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, ModelUnderTest, evaluate};
-pub use figure::{Failed, Figure, SetReport};
+pub use figure::{Confusion, Failed, Figure, SetReport};
+pub use page::{Curves, page};
 pub use reading::Event;
+pub use record::{Record, Row};
+pub use scope::{Kind, KindRow, ScopeReport};
 pub use sets::Set;

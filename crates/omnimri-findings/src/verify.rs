@@ -252,17 +252,12 @@ fn lesion<T: PartialEq>(
     compare(said, known, words)
 }
 
-/// An unconfirmed sentence may stay only if all that is unconfirmed of it is what a sequence typically shows.
+/// A sentence stays only if everything that it says is confirmed: what a sequence typically shows was not seen.
 fn may_stay(facts: &[Fact], truth: &Evidence) -> bool {
     !facts.is_empty()
-        && facts.iter().all(|f| match check_fact(f, truth).0 {
-            Verified::Confirmed => true,
-            Verified::Contradicted => false,
-            Verified::Unsupported => {
-                let typical = truth.sequence.and_then(|(s, _)| Signal::of_fluid(s));
-                matches!(f, Fact::Signal(s) if typical == Some(*s))
-            }
-        })
+        && facts
+            .iter()
+            .all(|f| check_fact(f, truth).0 == Verified::Confirmed)
 }
 
 /// The checked report: confirmed sentences of `statements`, template sentences for what they got wrong or left out, and what was
@@ -388,11 +383,15 @@ fn measured_claims(truth: &Evidence) -> Vec<Claim> {
             sizes.extend(finding.area_px.map(|px| format!("{px} pixels in area")));
         }
         if !sizes.is_empty() {
-            let text = format!(
-                "The outlined {} measures {}.",
-                finding.label,
-                sizes.join(" and ")
-            );
+            // Where the model abstained from the class, the outline has no name.
+            let unnamed =
+                truth.tumour.is_empty() && TumourClass::from_label(finding.label).is_some();
+            let name = if unnamed {
+                "lesion"
+            } else {
+                finding.label.name()
+            };
+            let text = format!("The outlined {name} measures {}.", sizes.join(" and "));
             out.push(claim(text, "measured on the mask"));
         }
     }

@@ -58,6 +58,8 @@ pub struct Look {
     /// Mask logits on the input's own grid `[z][y][x]`, for the tasks of the most probable region; the mask is where they
     /// exceed 0.
     pub masks: Vec<(MaskTask, Vec<f32>)>,
+    /// Pooled features before the heads, `[evidence_width]`, the mean over the slices: what an image unlike all others is told by.
+    pub features: Vec<f32>,
     /// Slices looked at.
     pub slices: usize,
     visual: Tensor<3>,
@@ -138,6 +140,7 @@ impl Predictor {
         let mut logits: Vec<Vec<f32>> = vec![Vec::new(); Head::ALL.len()];
         let mut masks: Vec<Vec<f32>> =
             vec![Vec::with_capacity(n * grid * grid); MaskTask::ALL.len()];
+        let mut features: Vec<f32> = Vec::new();
         let mut visual = Vec::new();
         let mut middle = None;
         let each = side * side * NEIGHBOURS;
@@ -152,6 +155,13 @@ impl Predictor {
             let seen = mirror::see(&self.model, x, count)?;
             for (all, l) in logits.iter_mut().zip(&seen.evidence.logits) {
                 all.extend(read(l.clone())?);
+            }
+            let pooled = read(seen.evidence.pooled.clone())?;
+            features.resize(pooled.len() / count, 0.0);
+            for row in pooled.chunks_exact(features.len().max(1)) {
+                for (sum, v) in features.iter_mut().zip(row) {
+                    *sum += v / n as f32;
+                }
             }
             let drawn = read(seen.masks.clone())?;
             let tasks = MaskTask::ALL.len();
@@ -197,6 +207,7 @@ impl Predictor {
             tumour: next(),
             cardiac: next(),
             masks,
+            features,
             slices: n,
             visual: Tensor::cat(visual, 1),
             middle,

@@ -14,3 +14,6 @@ pub fn files() -> CheckpointFiles<'static> {
 
 /// The model card.
 pub const CARD: &str = include_str!("../../../models/nano/README.md");
+
+/// What was fitted to the checkpoint after training (calibration, scope); empty where nothing was.
+pub const TRUST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trust.json"));

@@ -13,10 +13,16 @@ use crate::error::{Error, Result};
 use crate::interpret::known;
 use crate::read::ReadOptions;
 use crate::scan;
-use crate::scope::{Scope, scope};
+use crate::scope::{Scope, Sight};
 
 /// What stands for an answer without words.
 const NO_WORDS: &str = "The model has no answer to this question.";
+
+/// What must be said beside an answer that is the same without the image.
+const INDEPENDENT: &str =
+    "Not seen in this image: the model says the same of a blank and of noise.";
+/// What must be said beside an answer that is not sure enough.
+const UNSURE: &str = "Unsure: too often wrong where the model is no surer than this.";
 
 /// An input looked at once, to be asked many times.
 #[derive(Debug)]
@@ -51,6 +57,10 @@ pub enum Checked {
     },
     /// The language model's words; the question is none that the evidence could answer.
     Unchecked,
+    /// The language model's words, which are the same for a blank and for noise: not asserted, see [`Self::note`].
+    Independent,
+    /// The language model's words, less probable than what is asserted, see [`Self::note`].
+    Unsure,
     /// Not answered: the image is out of scope.
     OutOfScope,
 }
@@ -62,7 +72,18 @@ impl Checked {
             Self::Agrees => "agrees",
             Self::Replaced { .. } => "replaced",
             Self::Unchecked => "unchecked",
+            Self::Independent => "independent",
+            Self::Unsure => "unsure",
             Self::OutOfScope => "out_of_scope",
+        }
+    }
+
+    /// What must be said beside the answer; an answer with a note is not asserted.
+    pub const fn note(&self) -> Option<&'static str> {
+        match self {
+            Self::Independent => Some(INDEPENDENT),
+            Self::Unsure => Some(UNSURE),
+            _ => None,
         }
     }
 }
@@ -72,7 +93,7 @@ impl Checked {
 pub struct Reply {
     /// The words; for an image out of scope, why nothing is answered.
     pub text: String,
-    /// How sure the language model is of its words; 0 where they are not its own.
+    /// Probability that the language model's words are right, calibrated where that was fitted; 0 where they are not its own.
     pub probability: f64,
     /// How the answer stands to what was measured.
     pub checked: Checked,
@@ -81,6 +102,13 @@ pub struct Reply {
     pub bbox: Option<Vec<f64>>,
     /// What the language model gave; none where the evidence answered in its place.
     pub answer: Option<Answer>,
+}
+
+impl Looked {
+    /// Whether the model may answer.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
 }
 
 impl Engine {
@@ -120,9 +148,11 @@ impl Engine {
                 path: path.to_owned(),
                 source,
             })?;
-        let scope = scope(volume, &look);
+        let scope = Sight::of(volume, &look).scope(self.trust().gate.as_ref());
         let evidence = match &scope {
-            Scope::Known(region, _) => Some(known(volume, &look, *region, "").evidence),
+            Scope::Known(region, _) => {
+                Some(known(volume, &look, *region, ("", self.trust())).evidence)
+            }
             Scope::OutOfScope(_) => None,
         };
         Ok(Looked {
@@ -130,6 +160,21 @@ impl Engine {
             scope,
             evidence,
         })
+    }
+
+    /// What speaks for and against a volume being in scope.
+    ///
+    /// # Errors
+    /// If the model fails.
+    pub fn sight(&self, volume: &Volume, path: &Path) -> Result<Sight> {
+        let look = self
+            .predictor()
+            .look(volume, 0)
+            .map_err(|source| Error::Model {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Sight::of(volume, &look))
     }
 
     /// Answers a question; an image out of scope is refused in words. An answer of the language model that the evidence (masks,
@@ -149,22 +194,18 @@ impl Engine {
         }
         let evidence = looked.evidence.as_ref();
         let question = &specific(question, evidence);
-        let answer = self
-            .predictor()
-            .ask(&looked.look, question)
-            .map_err(|source| Error::Model {
-                path: path.to_owned(),
-                source,
-            })?;
-        let words = match without_tokens(&answer.text) {
-            words if words.is_empty() => NO_WORDS.to_owned(),
-            words => words,
-        };
+        let answer = self.said(looked, question, path)?;
+        let words = worded(&answer);
         let asked = Question::parse(question);
         let (text, checked) = match (&asked, evidence) {
             (Some(asked), Some(evidence)) => held_against(asked, words, evidence),
             (None, Some(evidence)) => free(words, evidence),
             (_, None) => (words, Checked::Unchecked),
+        };
+        let checkable = asked.is_some();
+        let checked = match checked {
+            Checked::Unchecked => self.labelled(question, &text, answer.probability)?,
+            checked => checked,
         };
         Ok(match checked {
             // Place and mask were the language model's too.
@@ -177,7 +218,7 @@ impl Engine {
             },
             _ => Reply {
                 text,
-                probability: answer.probability,
+                probability: self.probability(answer.probability, checkable),
                 checked,
                 // What was measured is surer than what was said.
                 bbox: asked
@@ -186,6 +227,72 @@ impl Engine {
                 answer: Some(answer),
             },
         })
+    }
+}
+
+impl Engine {
+    /// The language model's own answer, held against nothing.
+    ///
+    /// # Errors
+    /// If the model fails.
+    pub fn said(&self, looked: &Looked, question: &str, path: &Path) -> Result<Answer> {
+        self.predictor()
+            .ask(&looked.look, question)
+            .map_err(|source| Error::Model {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// What the language model says to a question on a blank and on noise.
+    ///
+    /// # Errors
+    /// If the model fails.
+    pub fn said_of_nothing(&self, question: &str) -> Result<[String; 2]> {
+        let [blank, noise] = self.nothing()?;
+        let words = |look: &Look| -> Result<String> {
+            let answer = self
+                .predictor()
+                .ask(look, question)
+                .map_err(|source| Error::Model {
+                    path: "an image of nothing".into(),
+                    source,
+                })?;
+            Ok(worded(&answer))
+        };
+        Ok([words(blank)?, words(noise)?])
+    }
+
+    /// How an answer that nothing can check is to be labelled.
+    fn labelled(&self, question: &str, said: &str, raw: f64) -> Result<Checked> {
+        let nothing = self.said_of_nothing(question)?;
+        let odds = self.trust().free_answers.as_ref();
+        Ok(if nothing.iter().all(|words| words == said) {
+            Checked::Independent
+        } else if odds.is_some_and(|odds| odds.apply(raw) < odds.unsure_below) {
+            Checked::Unsure
+        } else {
+            Checked::Unchecked
+        })
+    }
+
+    /// Probability that an answer is right, calibrated where that was fitted.
+    fn probability(&self, raw: f64, checkable: bool) -> f64 {
+        let trust = self.trust();
+        let odds = if checkable {
+            &trust.answers
+        } else {
+            &trust.free_answers
+        };
+        odds.as_ref().map_or(raw, |odds| odds.apply(raw))
+    }
+}
+
+/// The words of an answer without marks.
+fn worded(answer: &Answer) -> String {
+    match without_tokens(&answer.text) {
+        words if words.is_empty() => NO_WORDS.to_owned(),
+        words => words,
     }
 }
 

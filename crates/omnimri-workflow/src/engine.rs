@@ -1,17 +1,24 @@
 //! The loaded model, shared by every command.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use burn::prelude::Device;
-use omnimri_model::{Checkpoint, Predictor};
+use omnimri_image::Volume;
+use omnimri_model::{Checkpoint, Look, Predictor};
 use omnimri_report::result::ModelInfo;
 
 use crate::error::{Error, Result};
+use crate::nothing;
+use crate::trust::Trust;
 
 /// A model ready to read.
 #[derive(Debug)]
 pub struct Engine {
     predictor: Predictor,
+    trust: Trust,
+    /// What is seen where there is nothing to see, once asked for.
+    nothing: OnceLock<[Look; 2]>,
 }
 
 impl Engine {
@@ -27,9 +34,18 @@ impl Engine {
                     source,
                 }
             })?;
-        Ok(Self {
-            predictor: Predictor::new(checkpoint),
-        })
+        let predictor = Predictor::new(checkpoint);
+        let path = Path::new("embedded model");
+        let trust = Trust::parse(omnimri_nano::TRUST, predictor.sha256(), path)?;
+        Ok(Self::new(predictor, trust))
+    }
+
+    fn new(predictor: Predictor, trust: Trust) -> Self {
+        Self {
+            predictor,
+            trust,
+            nothing: OnceLock::new(),
+        }
     }
 
     /// A checkpoint folder.
@@ -41,9 +57,34 @@ impl Engine {
             path: dir.to_owned(),
             source,
         })?;
-        Ok(Self {
-            predictor: Predictor::new(checkpoint),
-        })
+        let predictor = Predictor::new(checkpoint);
+        let trust = Trust::read(dir, predictor.sha256())?;
+        Ok(Self::new(predictor, trust))
+    }
+
+    /// What was fitted to the model after training.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The model's looks at a blank and at noise, of one slice each.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the model fails.
+    pub(crate) fn nothing(&self) -> Result<&[Look; 2]> {
+        if let Some(looks) = self.nothing.get() {
+            return Ok(looks);
+        }
+        let look = |volume: &Volume| {
+            self.predictor
+                .look(volume, 0)
+                .map_err(|source| Error::Model {
+                    path: "an image of nothing".into(),
+                    source,
+                })
+        };
+        let looks = [look(&nothing::blank())?, look(&nothing::noise())?];
+        Ok(self.nothing.get_or_init(|| looks))
     }
 
     /// The model itself.

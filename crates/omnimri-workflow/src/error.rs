@@ -28,6 +28,14 @@ pub enum Error {
         /// Why.
         source: omnimri_model::Error,
     },
+    /// What was fitted to a checkpoint cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Trust {
+        /// `trust.json`.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The report could not be written.
     #[error(transparent)]
     Report(Box<omnimri_report::Error>),

@@ -19,7 +19,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::outline::{label_map, likely_tumour, tumour_present};
 use crate::read::segmentation_file;
-use crate::scope::{SURE, Scope, header_sequence, scope};
+use crate::scope::{SURE, Scope, Sight, header_sequence};
+use crate::trust::Trust;
 
 /// What is said of one volume, before it is written.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Interpretation {
     pub diagnosis: Vec<DiagnosisEntry>,
     /// The checked report.
     pub report: ReportInfo,
+    /// What the language model wrote, before it was checked.
+    pub written: String,
     /// What a user should know.
     pub warnings: Vec<String>,
 }
@@ -71,12 +74,26 @@ impl Engine {
         path: &Path,
         wording: Wording,
     ) -> Result<Interpretation> {
+        self.interpret_with(volume, path, wording, self.trust())
+    }
+
+    /// As [`Self::interpret_volume`], with `trust` instead of the model's own: to measure what it is worth.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the model fails.
+    pub fn interpret_with(
+        &self,
+        volume: &Volume,
+        path: &Path,
+        wording: Wording,
+        trust: &Trust,
+    ) -> Result<Interpretation> {
         let model_error = |source| Error::Model {
             path: path.to_owned(),
             source,
         };
         let look = self.predictor().look(volume, 0).map_err(model_error)?;
-        let scope = scope(volume, &look);
+        let scope = Sight::of(volume, &look).scope(trust.gate.as_ref());
         let text = match (&scope, wording) {
             (Scope::Known(..), Wording::Decoded) => {
                 self.predictor().report(&look).map_err(model_error)?
@@ -84,7 +101,7 @@ impl Engine {
             _ => String::new(),
         };
         let file = segmentation_file(volume);
-        Ok(interpret(volume, &look, &scope, &text, file))
+        Ok(interpret(volume, &look, &scope, &text, (file, trust)))
     }
 }
 
@@ -166,6 +183,7 @@ pub fn out_of_scope(volume: &Volume, reason: &str) -> Interpretation {
         findings: Vec::new(),
         diagnosis: Vec::new(),
         report,
+        written: String::new(),
         warnings: vec![reason.to_owned()],
     }
 }
@@ -182,7 +200,12 @@ pub struct Known {
 }
 
 /// Outlines, measures and collects the evidence of a volume that shows `region`.
-pub fn known(volume: &Volume, look: &Look, region: Region, segmentation_file: &str) -> Known {
+pub fn known(
+    volume: &Volume,
+    look: &Look,
+    region: Region,
+    (segmentation_file, trust): (&str, &Trust),
+) -> Known {
     let labels = label_map(look, volume.geometry.size);
     let recut = recut(volume, &labels);
     let mut anatomy = Vec::new();
@@ -193,7 +216,7 @@ pub fn known(volume: &Volume, look: &Look, region: Region, segmentation_file: &s
         };
         if label.is_finding() {
             findings.push((
-                Finding::from_measurement(label, finding_probability(label, look), &m),
+                Finding::from_measurement(label, finding_probability(label, look, trust), &m),
                 m,
             ));
         } else {
@@ -208,7 +231,11 @@ pub fn known(volume: &Volume, look: &Look, region: Region, segmentation_file: &s
         sequence,
         region: Some((region, Source::Model)),
         tumour: if region == Region::Brain {
-            classes(&TumourClass::ALL, &look.tumour)
+            let all = tumour_classes(look, trust);
+            match undecided(&all, trust) {
+                Some(_) => Vec::new(),
+                None => all,
+            }
         } else {
             Vec::new()
         },
@@ -240,7 +267,7 @@ pub fn interpret(
     look: &Look,
     scope: &Scope,
     text: &str,
-    segmentation_file: &str,
+    (segmentation_file, trust): (&str, &Trust),
 ) -> Interpretation {
     let region = match scope {
         Scope::OutOfScope(reason) => return out_of_scope(volume, reason),
@@ -250,8 +277,8 @@ pub fn interpret(
         labels,
         anatomy,
         evidence,
-    } = known(volume, look, region, segmentation_file);
-    let diagnosis = diagnosis(region, look);
+    } = known(volume, look, region, (segmentation_file, trust));
+    let (diagnosis, undecided) = diagnosis(region, look, trust);
     let checked = check(&parse(text), &evidence, 0);
     let mut warnings = Vec::new();
     if region == Region::Heart {
@@ -260,10 +287,11 @@ pub fn interpret(
                 .to_owned(),
         );
     }
+    warnings.extend(evidence.findings.iter().filter_map(|f| unsure(f, trust)));
     let acquisition = acquisition(volume, &evidence);
     let anything = labels.iter().any(|v| *v > 0);
     Interpretation {
-        status: task_status(region, anything, !diagnosis.is_empty()),
+        status: task_status(region, anything, !diagnosis.is_empty(), undecided),
         labels: Some(LabelMap {
             labels,
             geometry: volume.geometry.clone(),
@@ -273,6 +301,7 @@ pub fn interpret(
         findings: evidence.findings,
         diagnosis,
         report: ReportInfo::from(&checked),
+        written: text.to_owned(),
         warnings,
     }
 }
@@ -284,13 +313,50 @@ fn classes<T: Copy>(all: &[T], p: &[f32]) -> Vec<(T, f64)> {
         .collect()
 }
 
-fn finding_probability(label: Label, look: &Look) -> f64 {
+/// Calibrated probabilities of the tumour classes.
+fn tumour_classes(look: &Look, trust: &Trust) -> Vec<(TumourClass, f64)> {
+    let raw = classes(&TumourClass::ALL, &look.tumour);
+    let Some(temperature) = &trust.diagnosis else {
+        return raw;
+    };
+    let p: Vec<f64> = raw.iter().map(|(_, p)| *p).collect();
+    let calibrated = temperature.apply(&p);
+    raw.iter().map(|(c, _)| *c).zip(calibrated).collect()
+}
+
+/// Why no diagnosis is given, where no class is probable enough.
+fn undecided(all: &[(TumourClass, f64)], trust: &Trust) -> Option<String> {
+    let (class, p) = all.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let least = trust.diagnosis.as_ref()?.abstain_below;
+    (*p < least).then(|| {
+        format!(
+            "Undecided: the most probable class, {class}, has a probability of {p:.2}, and below {least:.2} no diagnosis is given."
+        )
+    })
+}
+
+/// What must be said beside a tumour that is too often wrong in class or place.
+fn unsure(finding: &Finding, trust: &Trust) -> Option<String> {
+    let least = trust.findings.as_ref()?.unsure_below;
+    let p = finding.probability;
+    (TumourClass::from_label(finding.label).is_some() && p < least).then(|| {
+        format!(
+            "Unsure finding: the outlined {} is right in class and place with a probability of {p:.2} only.",
+            finding.label
+        )
+    })
+}
+
+fn finding_probability(label: Label, look: &Look, trust: &Trust) -> f64 {
     match TumourClass::from_label(label) {
         Some(class) => TumourClass::ALL
             .iter()
             .position(|c| *c == class)
             .and_then(|i| look.tumour.get(i))
-            .map_or(0.0, |p| f64::from(*p)),
+            .map_or(0.0, |p| {
+                let p = f64::from(*p);
+                trust.findings.as_ref().map_or(p, |odds| odds.apply(p))
+            }),
         // No head of its own: how sure the model is of its strongest voxels.
         None => look
             .masks
@@ -301,16 +367,19 @@ fn finding_probability(label: Label, look: &Look) -> f64 {
     }
 }
 
-fn diagnosis(region: Region, look: &Look) -> Vec<DiagnosisEntry> {
+/// Alternatives, best first, and why none of them is given as a diagnosis.
+fn diagnosis(region: Region, look: &Look, trust: &Trust) -> (Vec<DiagnosisEntry>, Option<String>) {
+    let mut why = None;
     let entry = |label: &str, p: f64| DiagnosisEntry {
         label: label.to_owned(),
         probability: p.clamp(0.0, 1.0),
     };
     let mut out: Vec<DiagnosisEntry> = match region {
-        Region::Brain => classes(&TumourClass::ALL, &look.tumour)
-            .into_iter()
-            .map(|(c, p)| entry(c.name(), p))
-            .collect(),
+        Region::Brain => {
+            let all = tumour_classes(look, trust);
+            why = undecided(&all, trust);
+            all.into_iter().map(|(c, p)| entry(c.name(), p)).collect()
+        }
         Region::Heart => classes(&CardiacClass::ALL, &look.cardiac)
             .into_iter()
             .map(|(c, p)| entry(c.name(), p))
@@ -318,10 +387,15 @@ fn diagnosis(region: Region, look: &Look) -> Vec<DiagnosisEntry> {
         _ => Vec::new(),
     };
     out.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    out
+    (out, why)
 }
 
-fn task_status(region: Region, outlined: bool, diagnosed: bool) -> BTreeMap<String, TaskStatus> {
+fn task_status(
+    region: Region,
+    outlined: bool,
+    diagnosed: bool,
+    undecided: Option<String>,
+) -> BTreeMap<String, TaskStatus> {
     let answered = |reason: &str| status(TaskState::Answered, reason);
     let mut out = BTreeMap::new();
     let segmentation = if outlined {
@@ -343,7 +417,9 @@ fn task_status(region: Region, outlined: bool, diagnosed: bool) -> BTreeMap<Stri
         ),
     };
     out.insert("detection".to_owned(), detection);
-    let diagnosis = if diagnosed {
+    let diagnosis = if let Some(reason) = undecided {
+        status(TaskState::Abstained, &reason)
+    } else if diagnosed {
         answered("Alternatives with probabilities from the class head.")
     } else {
         status(

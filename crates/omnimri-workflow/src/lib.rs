@@ -8,6 +8,7 @@
 //! - `staged`: folders that are whole or not there
 //! - `scan`: a raw data file to a volume; `kspace`: one slice of it; `scope`: may the model answer at all?
 //! - `cut`: the slices a volume is read in
+//! - `trust`: calibration and the gate of unlike images, kept beside the weights; `nothing`: a blank and noise, for comparison
 //! - `outline`, `interpret`: from logits to labels, measurements, diagnosis and the checked report
 //! - `demo`: the whole workflow on a simulated scan
 
@@ -20,11 +21,13 @@ mod formats;
 mod interpret;
 pub mod kspace;
 mod many;
+mod nothing;
 mod outline;
 mod read;
 pub mod scan;
 mod scope;
 mod staged;
+mod trust;
 mod watch;
 
 pub use ask::{Checked, Looked, Reply};
@@ -33,7 +36,9 @@ pub use error::{Error, Result};
 pub use formats::{DicomOptions, FormatOptions, Formats};
 pub use interpret::{Interpretation, Wording, tumour_line};
 pub use many::{folder_names, memory_needed};
+pub use nothing::{blank, noise};
 pub use read::{ReadOptions, ReadOutcome, Subject};
-pub use scope::Scope;
+pub use scope::{Scope, Sight};
 pub use staged::Staged;
+pub use trust::{Gate, Odds, Temperature, Trust};
 pub use watch::{Progress, Step, Watch};

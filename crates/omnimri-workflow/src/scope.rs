@@ -5,6 +5,8 @@ use omnimri_image::{Volume, percentiles};
 use omnimri_model::Look;
 use omnimri_model::heads::OUT_OF_SCOPE;
 
+use crate::trust::Gate;
+
 /// Probability from which an image counts as one the model does not know.
 const OUT: f32 = 0.5;
 /// A class head that is less sure than this is not quoted.
@@ -24,32 +26,68 @@ pub enum Scope {
     OutOfScope(String),
 }
 
-/// Decides by the header's modality first, then by whether there is an image at all, then by the model.
-pub fn scope(volume: &Volume, look: &Look) -> Scope {
-    if let Some(modality) = &volume.acquisition.modality
-        && modality != "MR"
-    {
-        return Scope::OutOfScope(format!(
-            "The header says modality {modality}; this model reads magnetic resonance (MR) only."
-        ));
-    }
-    if let Some(reason) = no_image(volume) {
-        return Scope::OutOfScope(reason);
-    }
-    let best = (0..look.region.len()).fold(0, |b, i| {
-        if look.region[i] > look.region[b] {
-            i
-        } else {
-            b
+/// What speaks for and against an image being in scope.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    /// Why there is nothing to read, whatever a model makes of it: another modality, one grey level, noise.
+    pub ruled_out: Option<String>,
+    /// Probability of the class head that the image is none it knows.
+    pub strange: f32,
+    /// The most probable region, unless "none" is more probable than each.
+    pub region: Option<(Region, f64)>,
+    /// The network's pooled features, `[evidence_width]`.
+    pub features: Vec<f32>,
+}
+
+impl Sight {
+    /// Looks for what rules the image out, and keeps what the model says.
+    pub(crate) fn of(volume: &Volume, look: &Look) -> Self {
+        let best = (0..look.region.len()).fold(0, |b, i| {
+            if look.region[i] > look.region[b] {
+                i
+            } else {
+                b
+            }
+        });
+        let region = Region::HEAD.get(best).copied();
+        Self {
+            ruled_out: other_modality(volume).or_else(|| no_image(volume)),
+            strange: look.region.get(OUT_OF_SCOPE).copied().unwrap_or(0.0),
+            region: region.map(|region| (region, f64::from(look.region[best]))),
+            features: look.features.clone(),
         }
-    });
-    let strange = look.region.get(OUT_OF_SCOPE).copied().unwrap_or(0.0);
-    match Region::HEAD.get(best) {
-        Some(region) if strange < OUT => Scope::Known(*region, f64::from(look.region[best])),
-        _ => Scope::OutOfScope(format!(
-            "The image does not look like an MRI slice of a region this model knows (probability {strange:.2} that it is none)."
-        )),
     }
+
+    /// Decides: by what rules the image out, then by the class head, then by the gate where one was fitted.
+    pub fn scope(&self, gate: Option<&Gate>) -> Scope {
+        if let Some(reason) = &self.ruled_out {
+            return Scope::OutOfScope(reason.clone());
+        }
+        match self.region {
+            Some((region, p)) if self.strange < OUT => {
+                if gate.is_some_and(|gate| gate.refuses(&self.features)) {
+                    return Scope::OutOfScope(UNLIKE.to_owned());
+                }
+                Scope::Known(region, p)
+            }
+            _ => Scope::OutOfScope(format!(
+                "The image does not look like an MRI slice of a region this model knows (probability {:.2} that it is none).",
+                self.strange
+            )),
+        }
+    }
+}
+
+/// Why an image is refused by the gate.
+const UNLIKE: &str = "The image is unlike those that this model was trained on (MRI of the brain, hippocampus, heart and lumbar spine).";
+
+fn other_modality(volume: &Volume) -> Option<String> {
+    let modality = volume.acquisition.modality.as_ref()?;
+    (modality != "MR").then(|| {
+        format!(
+            "The header says modality {modality}; this model reads magnetic resonance (MR) only."
+        )
+    })
 }
 
 /// Why the first frame shows nothing at all, whatever a model makes of it: one grey level, or noise.

@@ -256,7 +256,7 @@ pub struct Ask {
     /// The question
     #[arg(required_unless_present = "batch", value_name = "QUESTION")]
     pub question: Option<String>,
-    /// CSV with columns id,image,question; a JSON line {id, answer, probability, checked} a question on stdout
+    /// CSV with columns id,image,question; a JSON line {id, answer, probability, checked, note} a question on stdout
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "question"])]
     pub batch: Option<PathBuf>,
     /// The answer as JSON
@@ -546,7 +546,7 @@ pub struct Train {
 /// `eval`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  omnimri eval --config configs/eval/val.toml\n  omnimri eval --config configs/eval/val.toml --model models/nano --card"
+    after_help = "Examples:\n  omnimri eval --config configs/eval/val.toml --html eval.html\n  omnimri eval --config configs/eval/scope.toml --model models/nano --trust --card"
 )]
 pub struct Eval {
     /// What to evaluate
@@ -555,6 +555,18 @@ pub struct Eval {
     /// The table as JSON
     #[arg(long)]
     pub json: bool,
+    /// A page with plots and with pictures of the best and worst cases (they show the data)
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Log of a training run (log.jsonl), whose learning curves the page shows
+    #[arg(long, value_name = "FILE", requires = "html")]
+    pub log: Option<PathBuf>,
+    /// Write the table into this page, between the marks <!-- eval NAME --> and <!-- /eval NAME --> of the configuration's name
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+    /// Write what was fitted (calibration, or the gate of unlike images) into trust.json of --model
+    #[arg(long, requires = "model")]
+    pub trust: bool,
     /// Write the figures into the model card (README.md) of --model
     #[arg(long, requires = "model")]
     pub card: bool,

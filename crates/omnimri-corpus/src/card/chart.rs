@@ -21,7 +21,7 @@ pub(super) struct Bar {
 }
 
 /// Text that can stand in SVG, HTML and attributes.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -59,7 +59,7 @@ pub(super) fn grouped(n: usize) -> String {
 }
 
 /// At most `n` characters, with an ellipsis where something was cut.
-pub(super) fn cut(text: &str, n: usize) -> String {
+pub fn cut(text: &str, n: usize) -> String {
     if text.chars().count() <= n {
         return text.to_owned();
     }
@@ -207,7 +207,7 @@ pub(super) fn histogram(title: &str, values: &[f32], log: bool) -> Option<String
 }
 
 /// A number in about three digits.
-pub(super) fn short(v: f64) -> String {
+pub fn short(v: f64) -> String {
     match v.abs() {
         0.0 => "0".into(),
         a if a >= 1000.0 => grouped(v.round().max(0.0) as usize),

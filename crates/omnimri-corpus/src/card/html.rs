@@ -7,7 +7,8 @@ use super::gather::{Card, Sample};
 use super::markdown::summary;
 use super::plots::{GRIDS, HOLDS, Plot, QUALITY};
 
-const STYLE: &str = include_str!("style.css");
+/// The style of a page: light or dark as the reader's system is.
+pub const STYLE: &str = include_str!("style.css");
 
 pub(super) fn html(card: &Card, plots: &[Plot]) -> String {
     let mut out = format!(

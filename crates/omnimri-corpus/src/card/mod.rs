@@ -21,7 +21,10 @@ use std::path::Path;
 
 use omnimri_image::write_beside;
 
+pub use chart::{cut, escaped, short};
 pub use gather::{Card, DatasetCard, Sample, Tag};
+pub use html::STYLE;
+pub use sheet::picture;
 
 use crate::error::{Error, Result};
 use crate::example::Example;

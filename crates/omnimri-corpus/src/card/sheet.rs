@@ -46,7 +46,7 @@ pub(super) fn shown_slice(example: &Example) -> usize {
 }
 
 /// A slice as a PNG in a data URL, `side` pixels square, and the terms outlined in it; `None` if it cannot be encoded.
-pub(super) fn picture(example: &Example, side: usize) -> Option<(String, Vec<Term>)> {
+pub fn picture(example: &Example, side: usize) -> Option<(String, Vec<Term>)> {
     let size = example.image.size;
     if size.count() == 0 {
         return None;

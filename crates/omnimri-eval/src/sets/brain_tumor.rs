@@ -4,15 +4,18 @@ use omnimri_findings::{Label, TumourClass};
 use omnimri_image::Plane;
 use omnimri_workflow::Interpretation;
 
+use crate::calibrate::{self, CalibrationReport, Matter};
 use crate::case::{Case, Overlap};
-use crate::figure::{Figure, SetReport};
+use crate::figure::{Confusion, Figure, SetReport};
 use crate::interval::{Bootstrap, Estimate};
 use crate::metrics::{
-    Calibration, Detection, auroc, average_precision, balanced_accuracy, bounding_box, brier,
-    calibration, confusion, froc, mean_average_precision, sensitivity_at,
+    Detection, auroc, average_precision, balanced_accuracy, bounding_box, box_iou, confusion, froc,
+    mean_average_precision, sensitivity_at,
 };
 use crate::reading::{Event, Run};
+use crate::record::Record;
 use crate::sets::Set;
+use crate::told::Told;
 
 /// Intersection over union from which a box counts as found.
 const FOUND: f64 = 0.5;
@@ -20,8 +23,6 @@ const FOUND: f64 = 0.5;
 const FALSE_PER_IMAGE: f64 = 0.25;
 /// Tolerance of the surface Dice, in pixels: JPEG carries no pixel size.
 const TOLERANCE_PX: f64 = 2.0;
-/// Rows of the reliability table.
-const BINS: usize = 10;
 
 /// What became of one slice.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,8 @@ struct Outcome {
     true_plane: Option<Plane>,
     /// Agreement of all tumour outlines with the true one.
     overlap: Overlap,
+    /// Probabilities of [`TumourClass::ALL`].
+    p: [f64; TumourClass::ALL.len()],
     /// Most probable class with its probability; none if the model did not answer.
     first: Option<(TumourClass, f64)>,
     /// Most probable class other than none.
@@ -81,6 +84,11 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
         .map(|d| (named(&d.label), d.probability))
         .collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (class, p) in &ranked {
+        if let Some(k) = TumourClass::ALL.iter().position(|c| c == class) {
+            out.p[k] += p;
+        }
+    }
     out.first = ranked.first().copied();
     out.first_tumour = ranked
         .iter()
@@ -151,19 +159,49 @@ fn balanced(tumours: &[&Outcome], drawn: &[usize]) -> Option<f64> {
     balanced_accuracy(&confusion(&truth, &said, TumourClass::ALL.len())?)
 }
 
-/// Answers of the most probable class: how sure, and whether right.
-fn answers(all: &[Outcome], drawn: &[usize]) -> (Vec<f64>, Vec<bool>) {
-    drawn
-        .iter()
-        .map(|i| &all[*i])
-        .filter_map(|o| Some((o.first?.1, o.is_right())))
-        .unzip()
+/// Calibration of the class over all slices with an answer.
+fn diagnosis(all: &[Outcome], bootstrap: Bootstrap) -> Option<CalibrationReport> {
+    let place = |c: TumourClass| TumourClass::ALL.iter().position(|a| *a == c);
+    let (mut p, mut truth, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for o in all.iter().filter(|o| o.first.is_some()) {
+        p.push(o.p.to_vec());
+        truth.push(place(o.truth?)?);
+        groups.push(o.subject.clone());
+    }
+    calibrate::classes(&p, &truth, &groups, bootstrap)
 }
 
-/// Calibration of the most probable class, where the model answered.
-fn reliability(all: &[Outcome], drawn: &[usize]) -> Option<Calibration> {
-    let (confidence, right) = answers(all, drawn);
-    calibration(&confidence, &right, BINS)
+/// Calibration of the boxes: right are those of the true class that meet the true box, each of which can be met once.
+fn findings(all: &[Outcome], bootstrap: Bootstrap) -> Option<CalibrationReport> {
+    let (mut p, mut right, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for o in all {
+        let mut left = o.bbox;
+        for (class, probability, bbox) in &o.boxes {
+            let meets = left.is_some_and(|truth| box_iou(*bbox, truth) >= FOUND);
+            let good = meets && Some(*class) == o.truth;
+            if good {
+                left = None;
+            }
+            p.push(*probability);
+            right.push(good);
+            groups.push(o.subject.clone());
+        }
+    }
+    calibrate::statements(Matter::Finding, &p, &right, &groups, bootstrap)
+}
+
+/// Classes taken for each other; a slice without an answer counts as one without a tumour.
+fn confused(all: &[Outcome]) -> Option<Confusion> {
+    let place = |c: TumourClass| TumourClass::ALL.iter().position(|a| *a == c);
+    let truth: Option<Vec<usize>> = all.iter().map(|o| place(o.truth?)).collect();
+    let said: Option<Vec<usize>> = all
+        .iter()
+        .map(|o| place(o.first.map_or(TumourClass::None, |(c, _)| c)))
+        .collect();
+    Some(Confusion {
+        classes: TumourClass::ALL.map(TumourClass::name).to_vec(),
+        counts: confusion(&truth?, &said?, TumourClass::ALL.len())?,
+    })
 }
 
 fn figures(all: &[Outcome], bootstrap: Bootstrap) -> Vec<Figure> {
@@ -246,38 +284,54 @@ fn figures(all: &[Outcome], bootstrap: Bootstrap) -> Vec<Figure> {
         ),
         Figure::new("auroc_tumour_present", whole(&present)),
         Figure::new("plane_accuracy", share(&tumours, &blocks, |o| o.plane)),
-        Figure::new(
-            "diagnosis_ece",
-            whole(&|drawn| reliability(all, drawn).map(|c| c.ece)),
-        ),
-        Figure::new(
-            "diagnosis_brier",
-            whole(&|drawn| {
-                let (confidence, right) = answers(all, drawn);
-                brier(&confidence, &right)
-            }),
-        ),
     ]
 }
 
 /// Reads and scores the slices.
-pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
+pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> (SetReport, Vec<Option<Told>>) {
     (run.tell)(Event::Set(Set::BrainTumorT1ce, cases.len()));
     let outcomes = run.read_all(cases, judge);
     let all: Vec<usize> = (0..outcomes.all.len()).collect();
-    SetReport {
-        set: Set::BrainTumorT1ce,
-        inputs: cases.len(),
+    let mut shown = figures(&outcomes.all, run.bootstrap);
+    let calibrations: Vec<CalibrationReport> = [
+        diagnosis(&outcomes.all, run.bootstrap),
+        findings(&outcomes.all, run.bootstrap),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    shown.extend(calibrations.iter().flat_map(|c| c.figures.clone()));
+    let (found, truth) = boxes(&outcomes.all, &all, None);
+    let records = cases.iter().zip(&outcomes.all).map(|(case, o)| {
+        let class = o.truth.map_or("not stated", TumourClass::name);
+        Record {
+            // They come from other scanners.
+            centre: if o.has_tumour() {
+                Set::BrainTumorT1ce.name()
+            } else {
+                "brain_tumor_t1ce, slices without tumour"
+            },
+            dice: o.has_tumour().then_some(o.overlap.dice),
+            recognised: Some(o.is_right()),
+            ..Record::new(Set::BrainTumorT1ce, case, class)
+        }
+    });
+    let report = SetReport {
         out_of_scope: outcomes.out_of_scope,
-        figures: figures(&outcomes.all, run.bootstrap),
-        reliability: reliability(&outcomes.all, &all).map_or_else(Vec::new, |c| c.bins),
+        figures: shown,
+        calibrations,
+        confusion: confused(&outcomes.all),
+        froc: froc(&found, &truth, FOUND).unwrap_or_default(),
+        records: records.collect(),
         failed: outcomes.failed,
         notes: vec![
             "Patients are not named: intervals resample blocks of eight neighbouring slices, which may hold part of a patient.",
             "Slices without tumour come from other scanners and contrasts than those with one, so a classifier can tell them \
              apart by style: accuracy_4_with_none, false_tumour_on_none and auroc_tumour_present flatter the model.",
         ],
-    }
+        ..SetReport::new(Set::BrainTumorT1ce, cases.len())
+    };
+    (report, outcomes.told)
 }
 
 #[cfg(test)]
@@ -297,6 +351,7 @@ mod tests {
                 dice: if tumour { 0.5 } else { 1.0 },
                 ..Overlap::default()
             },
+            p: [0.0; TumourClass::ALL.len()],
             first: Some((said, p)),
             first_tumour: Some(if said == TumourClass::None {
                 TumourClass::Glioma
@@ -361,9 +416,33 @@ mod tests {
         assert_eq!(value("dice_meningioma"), (0.5, 1, 1));
         // Present 0.9, 0.4, 0.8 against 0.3, 0.
         assert_eq!(value("auroc_tumour_present").0, 1.0);
-        let ece = (0.1 + 0.6 + 0.8 + 0.3) / 4.0;
-        assert!((value("diagnosis_ece").0 - ece).abs() < 1e-12);
-        let squares = (0.01 + 0.36 + 0.64 + 0.09) / 4.0;
-        assert!((value("diagnosis_brier").0 - squares).abs() < 1e-12);
+        let counts = confused(&all).unwrap();
+        let at = |t, s| {
+            let place = |c| TumourClass::ALL.iter().position(|a| *a == c).unwrap();
+            counts.counts[place(t)][place(s)]
+        };
+        // What was not read counts as "none".
+        assert_eq!(
+            (at(Glioma, Glioma), at(Glioma, None), at(Meningioma, Glioma)),
+            (1, 1, 1)
+        );
+        assert_eq!(at(None, None), 2);
+    }
+
+    #[test]
+    fn a_finding_is_right_in_class_and_place_and_once() {
+        use TumourClass::{Glioma, Meningioma};
+        let mut all: Vec<Outcome> = (0..6)
+            .map(|k| slice(&format!("s{k}"), Glioma, Glioma, 0.9))
+            .collect();
+        all[1] = slice("s1", Meningioma, Glioma, 0.9);
+        all[2].boxes.push((Glioma, 0.9, BOX));
+        all[3].boxes[0].2 = [20.0, 20.0, 28.0, 24.0];
+        let report = findings(&all, Bootstrap { seed: 1, draws: 20 }).unwrap();
+        // Seven boxes: one of another class, one of a tumour already met, one elsewhere.
+        let said: usize = report.before.iter().map(|b| b.n).sum();
+        let last = report.before.iter().rev().find(|b| b.n > 0).unwrap();
+        assert_eq!(said, 7);
+        assert!((last.accuracy.unwrap() - 4.0 / 7.0).abs() < 1e-12);
     }
 }

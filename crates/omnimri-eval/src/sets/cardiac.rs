@@ -6,7 +6,9 @@ use omnimri_workflow::Interpretation;
 use crate::case::{Case, Overlap};
 use crate::figure::{Figure, SetReport};
 use crate::reading::{Event, Run};
+use crate::record::Record;
 use crate::sets::Set;
+use crate::told::Told;
 
 /// Tolerance of the surface Dice, in pixels: the pixel size is not known.
 const TOLERANCE_PX: f64 = 2.0;
@@ -59,7 +61,7 @@ fn by_subject<'a>(
 }
 
 /// Reads and scores the slices.
-pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
+pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> (SetReport, Vec<Option<Told>>) {
     (run.tell)(Event::Set(Set::CardiacLv, cases.len()));
     let outcomes = run.read_all(cases, judge);
     let groups: Vec<&str> = cases.iter().map(|c| c.example.subject.as_str()).collect();
@@ -83,9 +85,16 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
         )
     }));
     let (subjects, right): (Vec<&str>, Vec<bool>) = diagnosed.into_iter().unzip();
-    SetReport {
-        set: Set::CardiacLv,
-        inputs: cases.len(),
+    let cavity = |l| l == Label::LeftVentricleCavity;
+    let records = cases.iter().zip(&outcomes.all).map(|(case, o)| Record {
+        dice: case
+            .true_mask(cavity)
+            .any(|inside| inside)
+            .then_some(o.overlap.dice),
+        ..Record::new(Set::CardiacLv, case, "left ventricle cavity")
+    });
+    let report = SetReport {
+        records: records.collect(),
         out_of_scope: outcomes.out_of_scope,
         figures: vec![
             Figure::new("dice", run.bootstrap.mean(&dices, &groups)),
@@ -100,10 +109,11 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
                 run.bootstrap.share(&right, &subjects),
             ),
         ],
-        reliability: Vec::new(),
         failed: outcomes.failed,
         notes: vec!["The diagnosis is one a subject: probabilities are summed over its slices."],
-    }
+        ..SetReport::new(Set::CardiacLv, cases.len())
+    };
+    (report, outcomes.told)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use crate::case::{Case, Overlap, mask};
 use crate::figure::{Figure, SetReport};
 use crate::metrics::volume_error;
 use crate::reading::{Event, Run};
+use crate::record::Record;
 use crate::sets::Set;
+use crate::told::Told;
 
 /// Tolerance of the surface Dice, in mm: a voxel.
 const TOLERANCE_MM: f64 = 1.0;
@@ -41,7 +43,7 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
 }
 
 /// Reads and scores the crops.
-pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
+pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> (SetReport, Vec<Option<Told>>) {
     (run.tell)(Event::Set(Set::Hippocampus, cases.len()));
     let outcomes = run.read_all(cases, judge);
     let groups: Vec<&str> = cases.iter().map(|c| c.example.subject.as_str()).collect();
@@ -49,9 +51,12 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
         let values: Vec<Option<f64>> = outcomes.all.iter().map(of).collect();
         run.bootstrap.mean_of_defined(&values, &groups)
     };
-    SetReport {
-        set: Set::Hippocampus,
-        inputs: cases.len(),
+    let records = cases.iter().zip(&outcomes.all).map(|(case, o)| Record {
+        dice: Some((o.anterior.dice + o.posterior.dice) / 2.0),
+        ..Record::new(Set::Hippocampus, case, "hippocampus")
+    });
+    let report = SetReport {
+        records: records.collect(),
         out_of_scope: outcomes.out_of_scope,
         figures: vec![
             Figure::new(
@@ -68,10 +73,11 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
             Figure::new("hausdorff95_mm_whole", mean(|o| o.whole.hausdorff_95)),
             Figure::new("volume_error_whole", mean(|o| o.volume_error)),
         ],
-        reliability: Vec::new(),
         failed: outcomes.failed,
         notes: vec![
             "Left and right crops of one person may both be there, unnamed: each crop is resampled by itself.",
         ],
-    }
+        ..SetReport::new(Set::Hippocampus, cases.len())
+    };
+    (report, outcomes.told)
 }

@@ -3,18 +3,22 @@
 
 mod brain_tumor;
 mod cardiac;
+mod glioma;
 mod hippocampus;
+mod ms;
 mod spine;
 mod vqa;
 
 use omnimri_corpus::Split;
+use omnimri_workflow::Wording;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-use crate::case::cases;
+use crate::case::{Case, cases};
 use crate::error::Result;
 use crate::figure::SetReport;
 use crate::reading::Run;
+use crate::told::Told;
 
 /// A labelled set, named as in the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,16 +35,22 @@ pub enum Set {
     SpineLumbar,
     /// Questions about head images.
     VqaRad,
+    /// Brain volumes of glioma patients of a centre that is not among the training data.
+    GliomaProgression,
+    /// Slices of two patients with multiple sclerosis; the set has no val part.
+    MsBrain,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::BrainTumorT1ce,
         Self::Hippocampus,
         Self::CardiacLv,
         Self::SpineLumbar,
         Self::VqaRad,
+        Self::GliomaProgression,
+        Self::MsBrain,
     ];
 
     /// Name in the catalogue and in configurations.
@@ -51,6 +61,17 @@ impl Set {
             Self::CardiacLv => "cardiac_lv",
             Self::SpineLumbar => "spine_lumbar",
             Self::VqaRad => "vqa_rad",
+            Self::GliomaProgression => "glioma_progression",
+            Self::MsBrain => "ms_brain",
+        }
+    }
+
+    /// The part that is read where a configuration asks for `split`: the one there is, of a set that has only one.
+    pub(crate) const fn part(self, split: Split) -> Split {
+        match self {
+            Self::MsBrain => Split::Train,
+            Self::GliomaProgression => Split::Val,
+            _ => split,
         }
     }
 
@@ -61,14 +82,25 @@ impl Set {
         data: &Path,
         split: Split,
         limit: Option<usize>,
-    ) -> Result<SetReport> {
-        let cases = |limit| cases(self, data, split, limit);
-        Ok(match self {
-            Self::BrainTumorT1ce => brain_tumor::report(run, &cases(limit)?),
-            Self::Hippocampus => hippocampus::report(run, &cases(limit)?),
-            Self::CardiacLv => cardiac::report(run, &cases(limit)?),
-            Self::SpineLumbar => spine::report(run, &cases(limit)?),
-            Self::VqaRad => vqa::report(run, &cases(None)?, limit),
-        })
+    ) -> Result<(SetReport, Vec<Case>, Vec<Option<Told>>)> {
+        let part = self.part(split);
+        let words = run.wording == Wording::Decoded;
+        let cases = |limit| cases(self, data, part, (limit, words));
+        let all = match self {
+            // Its limit counts questions.
+            Self::VqaRad => cases(None)?,
+            Self::MsBrain => ms::flair(cases(None)?, limit),
+            _ => cases(limit)?,
+        };
+        let (report, told) = match self {
+            Self::BrainTumorT1ce => brain_tumor::report(run, &all),
+            Self::Hippocampus => hippocampus::report(run, &all),
+            Self::CardiacLv => cardiac::report(run, &all),
+            Self::SpineLumbar => spine::report(run, &all),
+            Self::VqaRad => (vqa::report(run, &all, limit), Vec::new()),
+            Self::GliomaProgression => glioma::report(run, &all),
+            Self::MsBrain => ms::report(run, &all),
+        };
+        Ok((report, all, told))
     }
 }

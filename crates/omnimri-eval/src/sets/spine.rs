@@ -7,7 +7,9 @@ use crate::case::{Case, mask};
 use crate::figure::{Figure, SetReport};
 use crate::metrics::dice;
 use crate::reading::{Event, Run};
+use crate::record::Record;
 use crate::sets::Set;
+use crate::told::Told;
 
 /// What became of one slice.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ fn judge(case: &Case, said: Option<&Interpretation>) -> Outcome {
 }
 
 /// Reads and scores the slices.
-pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
+pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> (SetReport, Vec<Option<Told>>) {
     (run.tell)(Event::Set(Set::SpineLumbar, cases.len()));
     let outcomes = run.read_all(cases, judge);
     let subjects: Vec<&str> = cases.iter().map(|c| c.example.subject.as_str()).collect();
@@ -46,16 +48,20 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case]) -> SetReport {
         each.extend(&outcome.each);
         each_subject.extend(outcome.each.iter().map(|_| *subject));
     }
-    SetReport {
-        set: Set::SpineLumbar,
-        inputs: cases.len(),
+    let records = cases.iter().zip(&outcomes.all).map(|(case, o)| Record {
+        dice: crate::interval::mean(&o.each),
+        ..Record::new(Set::SpineLumbar, case, "vertebral bodies")
+    });
+    let report = SetReport {
+        records: records.collect(),
         out_of_scope: outcomes.out_of_scope,
         figures: vec![
             Figure::new("dice", run.bootstrap.mean(&each, &each_subject)),
             Figure::new("dice_any_vertebra", run.bootstrap.mean(&any, &subjects)),
         ],
-        reliability: Vec::new(),
         failed: outcomes.failed,
         notes: vec!["dice counts every vertebral body that an annotator outlined in a slice once."],
-    }
+        ..SetReport::new(Set::SpineLumbar, cases.len())
+    };
+    (report, outcomes.told)
 }

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use omnimri_corpus::QuestionAnswer;
-use omnimri_workflow::ReadOptions;
+use omnimri_findings::questions::without_tokens;
+use omnimri_workflow::{Checked, ReadOptions, Scope};
 use rayon::prelude::*;
 
+use crate::calibrate::{self, Matter};
 use crate::case::Case;
 use crate::figure::{Failed, Figure, SetReport};
+use crate::questions::Nothing;
 use crate::reading::{Event, Run};
 use crate::sets::Set;
 
@@ -18,6 +21,9 @@ struct Outcome<'a> {
     image: &'a str,
     answer: Result<String, String>,
     out_of_scope: bool,
+    /// How sure the language model is of its own words, and whether they are the same for a blank and for noise; none for an
+    /// image that was refused.
+    own: Option<(f64, bool)>,
 }
 
 /// Lower-case words; anything but letters and digits parts them.
@@ -55,7 +61,12 @@ fn most_common(answers: &[String]) -> Option<f64> {
 }
 
 /// Looks at an image once and asks its questions.
-fn ask<'a>(run: Run<'_>, case: &'a Case, questions: &[&'a QuestionAnswer]) -> Vec<Outcome<'a>> {
+fn ask<'a>(
+    run: Run<'_>,
+    case: &'a Case,
+    questions: &[&'a QuestionAnswer],
+    nothing: &Nothing<'_>,
+) -> Vec<Outcome<'a>> {
     let looked = run
         .engine
         .look_at(&case.path, &ReadOptions::default())
@@ -69,11 +80,23 @@ fn ask<'a>(run: Run<'_>, case: &'a Case, questions: &[&'a QuestionAnswer]) -> Ve
                 .ask(looked, &asked.question, &case.path)
                 .map_err(|e| e.to_string())
         });
+        let own = looked.as_ref().ok().and_then(|looked| {
+            if matches!(looked.scope(), Scope::OutOfScope(_)) {
+                return None;
+            }
+            let answer = run.engine.said(looked, &asked.question, &case.path).ok()?;
+            let words = without_tokens(&answer.text);
+            let same = nothing.says(&asked.question, &words).ok()?;
+            Some((answer.probability, same))
+        });
         (run.tell)(Event::Input);
         Outcome {
+            own,
             asked,
             image: &case.example.id,
-            out_of_scope: reply.as_ref().is_ok_and(|r| r.answer.is_none()),
+            out_of_scope: reply
+                .as_ref()
+                .is_ok_and(|r| r.checked == Checked::OutOfScope),
             answer: reply.map(|r| r.text),
         }
     });
@@ -93,9 +116,10 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case], limit: Option<usize>) -> SetR
     }
     let inputs = asked.iter().map(|(_, q)| q.len()).sum();
     (run.tell)(Event::Set(Set::VqaRad, inputs));
+    let nothing = Nothing::new(run.engine);
     let all: Vec<Outcome<'_>> = asked
         .par_iter()
-        .flat_map_iter(|(case, questions)| ask(run, case, questions))
+        .flat_map_iter(|(case, questions)| ask(run, case, questions, &nothing))
         .collect();
     let (closed, open): (Vec<&Outcome<'_>>, Vec<&Outcome<'_>>) =
         all.iter().partition(|o| o.asked.closed);
@@ -120,9 +144,28 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case], limit: Option<usize>) -> SetR
             reason,
         })
     });
-    SetReport {
-        set: Set::VqaRad,
-        inputs,
+    let answered: Vec<&Outcome<'_>> = all.iter().filter(|o| o.own.is_some()).collect();
+    let same: Vec<bool> = answered
+        .iter()
+        .filter_map(|o| o.own.map(|(_, same)| same))
+        .collect();
+    let sure = closed.iter().zip(&right);
+    let sure = sure.filter_map(|(o, right)| Some((o.own?.0, *right, o.image.to_owned())));
+    let (mut p, mut good, mut of) = (Vec::new(), Vec::new(), Vec::new());
+    for (probability, right, image) in sure {
+        p.push(probability);
+        good.push(right);
+        of.push(image);
+    }
+    let calibrations: Vec<_> =
+        calibrate::statements(Matter::FreeAnswer, &p, &good, &of, run.bootstrap)
+            .into_iter()
+            .collect();
+    let more: Vec<Figure> = calibrations
+        .iter()
+        .flat_map(|c: &calibrate::CalibrationReport| c.figures.clone())
+        .collect();
+    let mut report = SetReport {
         out_of_scope: all.iter().filter(|o| o.out_of_scope).count(),
         figures: vec![
             Figure::new(
@@ -138,13 +181,20 @@ pub(crate) fn report(run: Run<'_>, cases: &[Case], limit: Option<usize>) -> SetR
                 "open_token_recall",
                 run.bootstrap.mean(&recall, &images(&open)),
             ),
+            Figure::new(
+                "same_on_blank_and_noise",
+                run.bootstrap.share(&same, &images(&answered)),
+            ),
         ],
-        reliability: Vec::new(),
+        calibrations,
         failed: failed.collect(),
         notes: vec![
             "Some answers of the set are vague or wrong. closed_always_most_common is what one fixed answer would score.",
         ],
-    }
+        ..SetReport::new(Set::VqaRad, inputs)
+    };
+    report.figures.extend(more);
+    report
 }
 
 #[cfg(test)]

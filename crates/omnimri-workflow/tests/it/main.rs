@@ -4,4 +4,5 @@ mod dicom_files;
 mod engine;
 mod head;
 mod laterality;
+mod trust;
 mod untrusted;

@@ -39,15 +39,19 @@ fn one(args: &Ask, input: &Path, question: &str) -> anyhow::Result<ExitCode> {
         Checked::Unchecked => {
             eprintln!("note: nothing that was measured speaks for or against this answer")
         }
-        Checked::Agrees | Checked::OutOfScope => {}
+        // Said beside the answer itself, or nothing to say.
+        Checked::Independent | Checked::Unsure | Checked::Agrees | Checked::OutOfScope => {}
     }
     if args.json {
         output::json(&serde_json::json!({
             "answer": reply.text, "probability": reply.probability,
-            "checked": reply.checked.name(), "box": reply.bbox,
+            "checked": reply.checked.name(), "note": reply.checked.note(), "box": reply.bbox,
         }))?;
     } else {
         output::line(&reply.text)?;
+        if let Some(note) = reply.checked.note() {
+            output::line(format_args!("({note})"))?;
+        }
         if let Some([x0, y0, x1, y1]) = reply.bbox.as_deref() {
             output::line(format_args!(
                 "box: x {x0:.0} to {x1:.0}, y {y0:.0} to {y1:.0} (pixels, ends exclusive)"
@@ -92,6 +96,7 @@ fn batch(args: &Ask, file: &Path) -> anyhow::Result<ExitCode> {
                 Some(Ok(said)) => Some(serde_json::json!({
                     "id": row.id, "answer": said.text, "probability": said.probability,
                     "checked": said.checked.name(),
+                    "note": said.checked.note(),
                 })),
                 Some(Err(error)) => {
                     bar.suspend(|| output::problem(format_args!("question {}: {error}", row.id)));

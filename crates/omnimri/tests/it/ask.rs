@@ -76,7 +76,14 @@ fn a_batch_answers_every_question_it_can_in_order() {
     // A path may be named from the folder of the CSV; the question that is too long fails alone.
     assert_eq!(ids, ["a", "c", "e", "f"]);
     for a in &answers {
-        let checked = ["agrees", "replaced", "unchecked", "out_of_scope"];
+        let checked = [
+            "agrees",
+            "replaced",
+            "unchecked",
+            "independent",
+            "unsure",
+            "out_of_scope",
+        ];
         assert!(checked.iter().any(|c| a["checked"] == *c), "{a}");
         assert!(
             a["answer"].is_string() && a["probability"].is_number(),
