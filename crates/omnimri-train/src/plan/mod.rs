@@ -45,8 +45,8 @@ pub struct BatchPlan {
     pub kind: Kind,
     /// Share of the draws.
     pub share: f64,
-    /// Slices or sequences.
-    pub examples: usize,
+    /// Slices.
+    pub slices: usize,
     /// Multiply-adds forward.
     pub forward_macs: u64,
     /// Multiply-adds backward.
@@ -78,6 +78,8 @@ pub struct Plan {
     pub macs_per_second: f64,
     /// Seconds a step in the mean, without making batches; none if nothing in the mixture is planned.
     pub seconds_a_step: Option<f64>,
+    /// Seconds to make the batches of a step, beside it where there is a second core and before it where there is none.
+    pub seconds_to_make: f64,
     /// Steps of the run.
     pub steps: u64,
 }
@@ -152,10 +154,13 @@ pub fn plan(config: &TrainConfig) -> Result<Plan> {
         state_bytes: SINGLE * (2 * parameters + 4 * learning),
         kept_bytes: most * config.batches_per_step as u64,
         parts,
-        batches,
         macs_per_second: 1.0 / rates.mac,
+        seconds_to_make: per_step
+            * rates.slice
+            * batches.iter().map(|b| b.share * b.slices as f64).sum::<f64>(),
         seconds_a_step: (planned > 0.0).then(|| per_step * mean / planned + update),
         steps: config.steps,
+        batches,
     })
 }
 
@@ -221,7 +226,7 @@ fn batch(
     BatchPlan {
         kind: i.kind,
         share,
-        examples: i.batch * i.slices,
+        slices: if i.kind == Kind::TextOnly { 0 } else { i.batch * i.slices },
         forward_macs: each().map(forward).sum(),
         // Two products for each: the gradient of the input and of the weights.
         backward_macs: backwards().map(|r| 2 * forward(r)).sum(),
@@ -270,7 +275,7 @@ impl fmt::Display for Plan {
                 "  {:<12} {:>4.0}%  {} slices, {} multiply-adds forward, {} backward, {}B kept, {seconds}",
                 format!("{:?}", b.kind).to_lowercase(),
                 100.0 * b.share,
-                b.examples,
+                b.slices,
                 short(b.forward_macs as f64),
                 short(b.backward_macs as f64),
                 short(b.kept_bytes as f64),

@@ -8,14 +8,18 @@ use burn::nn::LinearConfig;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::prelude::*;
 use burn::tensor::Distribution;
+use omnimri_corpus::{Classes, DatasetId, Example, Split, Stack};
+use omnimri_findings::{Label, Term};
+use omnimri_image::{Acquisition, Zyx};
 use omnimri_model::ModelConfig;
 use omnimri_model::layers::{NormConv, TransformerBlock};
 
 use super::layers::{Layer, Work};
-use crate::config::Part;
+use crate::batch::{self, Pool};
+use crate::config::{Ingredient, Kind, Part};
 
 /// Repetitions, of which the fastest counts: others on the machine only ever slow a measurement down.
-const REPEATS: usize = 4;
+const REPEATS: usize = 6;
 /// Widest layer of the language model that is measured; a wider one is scaled by its multiply-adds.
 const WIDEST: usize = 1024;
 /// Parameters of the layer whose optimiser step is measured.
@@ -32,6 +36,8 @@ pub struct Rates {
     pub pass: f64,
     /// A parameter through the optimiser.
     pub step: f64,
+    /// A slice made ready for a batch: sampled, changed, its masks drawn.
+    pub slice: f64,
 }
 
 fn fastest(mut run: impl FnMut()) -> f64 {
@@ -67,6 +73,7 @@ impl Rates {
             let _ = x.clone().mul_scalar(2.0);
         }) / numbers as f64;
         rates.step = optimizer(&device);
+        rates.slice = made().unwrap_or_default();
         for layer in layers {
             if !rates.layers.contains_key(&layer.work) {
                 let seconds = rates.one(model, layer.work, &device);
@@ -150,6 +157,44 @@ impl Rates {
     }
 }
 
+/// Seconds to make a slice of a usual size ready, with a mask.
+fn made() -> Option<f64> {
+    const SIDE: usize = 256;
+    let size = Zyx { z: 1, y: SIDE, x: SIDE };
+    let voxels: Vec<f32> = (0..SIDE * SIDE).map(|i| ((i * 7) % 251) as f32).collect();
+    let inside = |i: usize| (i / SIDE).abs_diff(SIDE / 2) < 30 && (i % SIDE).abs_diff(SIDE / 2) < 30;
+    let term = Term::from(Label::Glioma);
+    let labels = (0..SIDE * SIDE).map(|i| if inside(i) { term.value() } else { 0 });
+    let example = Example {
+        id: "made".into(),
+        dataset: DatasetId::new("made"),
+        subject: "made".into(),
+        split: Split::Train,
+        image: Stack::from_voxels(&voxels, size, None, None)?,
+        labels: Some(labels.collect()),
+        annotated: vec![term],
+        boxes: Vec::new(),
+        classes: Classes::default(),
+        acquisition: Acquisition::default(),
+        texts: Vec::new(),
+        questions: Vec::new(),
+    };
+    let pool = Pool::new(vec![example]);
+    let ingredient = Ingredient {
+        kind: Kind::Dense,
+        sets: Vec::new(),
+        batch: 1,
+        slices: 1,
+        weight: 1.0,
+        bank: 0,
+    };
+    let mut draw = 0;
+    Some(fastest(|| {
+        draw += 1;
+        let _ = batch::dense(1, draw, &pool, &ingredient);
+    }))
+}
+
 /// At most `most`, and how much more there was.
 fn capped(n: usize, most: usize) -> (usize, f64) {
     let kept = n.clamp(1, most);
@@ -158,9 +203,7 @@ fn capped(n: usize, most: usize) -> (usize, f64) {
 
 fn optimizer(device: &Device) -> f64 {
     let side = (STEPPED as f64).sqrt() as usize;
-    let mut layer = LinearConfig::new(side, side)
-        .with_bias(false)
-        .init(device);
+    let mut layer = LinearConfig::new(side, side).with_bias(false).init(device);
     let mut optimizer = AdamWConfig::new().init();
     let x = random([1, side], device);
     let mut best = f64::INFINITY;

@@ -1,6 +1,7 @@
 //! The loop at a tiny size, on simulated heads: it learns, resumes exactly, freezes what it should.
 
 mod finetune;
+mod plan;
 
 use std::collections::BTreeMap;
 use std::path::Path;

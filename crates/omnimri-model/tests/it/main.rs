@@ -39,7 +39,10 @@ fn weights(family: Family) -> Tensors {
         out.insert(name, (shape, values));
     };
     let kv = WIDTH / HEADS * KV;
-    add("model.embed_tokens.weight".into(), vec![VOCABULARY.len(), WIDTH]);
+    add(
+        "model.embed_tokens.weight".into(),
+        vec![VOCABULARY.len(), WIDTH],
+    );
     add("model.norm.weight".into(), vec![WIDTH]);
     for k in 0..LAYERS {
         let at = |part: &str| format!("model.layers.{k}.{part}");
@@ -53,7 +56,11 @@ fn weights(family: Family) -> Tensors {
             ("mlp.down_proj", WIDTH, HIDDEN),
         ] {
             add(format!("{}.weight", at(part)), vec![o, i]);
-            if family == Family::Qwen2 && ["q_proj", "k_proj", "v_proj"].iter().any(|p| part.ends_with(p)) {
+            if family == Family::Qwen2
+                && ["q_proj", "k_proj", "v_proj"]
+                    .iter()
+                    .any(|p| part.ends_with(p))
+            {
                 add(format!("{}.bias", at(part)), vec![o]);
             }
         }
@@ -87,7 +94,11 @@ fn text(out: &mut Vec<u8>, t: &str) {
 
 /// The file, in GGUF's own names and order.
 fn gguf(family: Family) -> Vec<u8> {
-    let arch = if family == Family::Llama { "llama" } else { "qwen2" };
+    let arch = if family == Family::Llama {
+        "llama"
+    } else {
+        "qwen2"
+    };
     let (mut keys, mut n_keys) = (Vec::new(), 0u64);
     let mut key = |name: &str, kind: u32, value: &dyn Fn(&mut Vec<u8>)| {
         text(&mut keys, name);
@@ -109,10 +120,17 @@ fn gguf(family: Family) -> Vec<u8> {
         ("attention.head_count", HEADS),
         ("attention.head_count_kv", KV),
     ] {
-        key(&format!("{arch}.{name}"), 4, &|out| out.extend((value as u32).to_le_bytes()));
+        key(&format!("{arch}.{name}"), 4, &|out| {
+            out.extend((value as u32).to_le_bytes())
+        });
     }
-    for (name, value) in [("rope.freq_base", 1000.0f32), ("attention.layer_norm_rms_epsilon", 0.0625)] {
-        key(&format!("{arch}.{name}"), 6, &|out| out.extend(value.to_le_bytes()));
+    for (name, value) in [
+        ("rope.freq_base", 1000.0f32),
+        ("attention.layer_norm_rms_epsilon", 0.0625),
+    ] {
+        key(&format!("{arch}.{name}"), 6, &|out| {
+            out.extend(value.to_le_bytes())
+        });
     }
     key("tokenizer.ggml.model", 8, &|out| text(out, "gpt2"));
     key("tokenizer.ggml.pre", 8, &|out| text(out, "smollm"));
@@ -139,7 +157,10 @@ fn gguf(family: Family) -> Vec<u8> {
             .replace("lm_head", "output");
         text(&mut list, &name);
         list.extend((shape.len() as u32).to_le_bytes());
-        shape.iter().rev().for_each(|n| list.extend((*n as u64).to_le_bytes()));
+        shape
+            .iter()
+            .rev()
+            .for_each(|n| list.extend((*n as u64).to_le_bytes()));
         list.extend(0u32.to_le_bytes());
         list.extend((data.len() as u64).to_le_bytes());
         let heads = match name.as_str() {
@@ -179,19 +200,31 @@ fn folder(family: Family, dir: &Path, tokenizer: &str) {
     std::fs::write(dir.join("tokenizer.json"), tokenizer).unwrap();
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = weights(family)
         .into_iter()
-        .map(|(name, (shape, v))| (name, shape, v.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        .map(|(name, (shape, v))| {
+            (
+                name,
+                shape,
+                v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            )
+        })
         .collect();
     let views = bytes
         .iter()
         .map(|(name, shape, b)| (name, TensorView::new(Dtype::F32, shape.clone(), b).unwrap()));
-    std::fs::write(dir.join("model.safetensors"), serialize(views, None).unwrap()).unwrap();
+    std::fs::write(
+        dir.join("model.safetensors"),
+        serialize(views, None).unwrap(),
+    )
+    .unwrap();
 }
 
 fn logits(borrowed: &mut Borrowed) -> TensorData {
     let device = Device::flex();
     let model = borrowed.load(&device).unwrap();
     let ids = Tensor::<2, Int>::from_data([[1, 3, 4, 2, 1, 0]], &device);
-    model.logits(model.forward(model.embed(ids), None)).into_data()
+    model
+        .logits(model.forward(model.embed(ids), None))
+        .into_data()
 }
 
 #[test]
@@ -209,8 +242,15 @@ fn both_forms_are_the_same_model() {
         assert_eq!(special.pad as usize, VOCABULARY.len());
         assert_eq!(file.config.vocab_size, file.tokenizer.vocab_size());
         assert_eq!(file.tokenizer.encode("ab a").unwrap(), [3, 4, 1]);
-        assert_eq!(file.tokenizer.encode("<|end|>b<seg>").unwrap(), [0, 2, special.seg]);
-        folder(family, &dir.path().join("hf"), &file.tokenizer.to_json().unwrap());
+        assert_eq!(
+            file.tokenizer.encode("<|end|>b<seg>").unwrap(),
+            [0, 2, special.seg]
+        );
+        folder(
+            family,
+            &dir.path().join("hf"),
+            &file.tokenizer.to_json().unwrap(),
+        );
         let mut hf = Borrowed::open(&dir.path().join("hf")).unwrap();
         assert_eq!(hf.config, file.config);
         let (a, b) = (logits(&mut file), logits(&mut hf));
