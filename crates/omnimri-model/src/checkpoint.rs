@@ -111,7 +111,7 @@ impl Checkpoint {
         Self::read_except(dir, None, &[], device)
     }
 
-    /// As [`Self::read`], except that the parts of the model named in `fresh` (fields of [`OmniMri`]) keep random weights, with
+    /// As [`Self::read`], except that the parts of the model named in `fresh` (paths of fields of [`OmniMri`]) keep random weights, with
     /// sizes from `sizes` where given: so that a part can change its shape without losing the others.
     ///
     /// # Errors
@@ -263,7 +263,12 @@ pub fn load_weights(model: &mut OmniMri, bytes: &[u8], fresh: &[&str]) -> Result
     };
     // Parsed first by the reference implementation: it refuses headers that lie about sizes.
     let tensors = safetensors::SafeTensors::deserialize(bytes).map_err(|e| fail(e.to_string()))?;
-    let is_fresh = |name: &str| fresh.iter().any(|f| name.split('.').next() == Some(f));
+    let is_fresh = |name: &str| {
+        fresh.iter().any(|f| {
+            let rest = name.strip_prefix(f);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
     let kept = if fresh.is_empty() {
         bytes.to_vec()
     } else {

@@ -67,6 +67,18 @@ pub struct LanguageConfig {
     pub rms_norm_eps: f64,
     /// Do queries, keys and values carry a bias (Qwen2.5 does, Llama does not)?
     pub attention_bias: bool,
+    /// Is the output the embedding itself?
+    #[serde(default = "tied", skip_serializing_if = "is_tied")]
+    pub tie_word_embeddings: bool,
+}
+
+fn tied() -> bool {
+    true
+}
+
+/// Files of the time before untied outputs read and write as they did.
+fn is_tied(tied: &bool) -> bool {
+    *tied
 }
 
 /// Learned reconstruction: unrolled steps.
@@ -129,6 +141,7 @@ impl ModelConfig {
                 rope_theta: 10_000.0,
                 rms_norm_eps: 1e-5,
                 attention_bias: false,
+                tie_word_embeddings: true,
             },
             unrolled: UnrolledConfig {
                 steps: 3,
@@ -202,13 +215,13 @@ impl ModelConfig {
         config
     }
 
-    /// Qwen2.5-0.5B sizes behind a wider encoder; for a GPU.
+    /// Qwen2.5-0.5B behind an encoder of the width and depth of SigLIP2 base; for a GPU.
     pub fn base() -> Self {
         let mut config = Self::small();
         config.name = "base".into();
-        config.vision.width = 512;
+        config.vision.width = 768;
         config.vision.layers = 12;
-        config.vision.heads = 8;
+        config.vision.heads = 12;
         config.language = LanguageConfig {
             vocab_size: 151_936,
             hidden_size: 896,
@@ -220,21 +233,28 @@ impl ModelConfig {
             rope_theta: 1_000_000.0,
             rms_norm_eps: 1e-6,
             attention_bias: true,
+            tie_word_embeddings: true,
         };
         config
     }
 
-    /// Qwen2.5-3B sizes; for several GPUs.
+    /// Qwen2.5-7B behind an encoder of the width and depth of SigLIP2 So400m; for several GPUs.
     pub fn large() -> Self {
         let mut config = Self::base();
         config.name = "large".into();
-        config.vision.width = 768;
-        config.vision.layers = 16;
-        config.vision.heads = 12;
-        config.language.hidden_size = 2048;
-        config.language.intermediate_size = 11_008;
-        config.language.num_hidden_layers = 36;
-        config.language.num_attention_heads = 16;
+        config.vision.width = 1152;
+        config.vision.layers = 27;
+        config.vision.heads = 16;
+        config.language = LanguageConfig {
+            vocab_size: 152_064,
+            hidden_size: 3584,
+            intermediate_size: 18_944,
+            num_hidden_layers: 28,
+            num_attention_heads: 28,
+            num_key_value_heads: 4,
+            tie_word_embeddings: false,
+            ..config.language
+        };
         config
     }
 

@@ -53,6 +53,18 @@ pub enum Error {
         /// Which tensors are missing, unused or misshapen.
         problem: String,
     },
+    /// A published language model that cannot be the decoder.
+    #[error("{}: {what}: expected {expected}, found {found}", path.display())]
+    Borrow {
+        /// File or folder.
+        path: PathBuf,
+        /// Place within it.
+        what: String,
+        /// What the decoder needs.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// The tokenizer could not be built, read or used.
     #[error("tokenizer: {0}")]
     Tokenizer(#[source] Box<dyn std::error::Error + Send + Sync>),

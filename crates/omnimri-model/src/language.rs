@@ -1,8 +1,11 @@
-//! Language model of the Llama and Qwen family: RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied embeddings.
+//! Language model of the Llama and Qwen family: RMSNorm, rotary positions, grouped-query attention, SwiGLU, embeddings tied to
+//! the output or not.
 //!
 //! Sources: Touvron et al. 2023 (Llama), Su et al. 2021 (rotary positions, halves rotated as in the published weights),
 //! Ainslie et al. 2023 (grouped queries), Shazeer 2020 (SwiGLU). Sizes and names follow the published checkpoints, so that
 //! SmolLM2 and Qwen2.5 fit by configuration.
+
+mod assemble;
 
 use burn::nn::{
     Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig, RmsNorm, RmsNormConfig,
@@ -61,6 +64,8 @@ pub struct LanguageModel {
     embed_tokens: Embedding,
     layers: Vec<Layer>,
     norm: RmsNorm,
+    /// The output where it is not the embedding.
+    lm_head: Option<Linear>,
     head_width: usize,
     rope_theta: f64,
 }
@@ -113,6 +118,7 @@ impl LanguageConfig {
                 })
                 .collect(),
             norm: norm(),
+            lm_head: (!self.tie_word_embeddings).then(|| linear(d, self.vocab_size, false)),
             head_width: head,
             rope_theta: self.rope_theta,
         }
@@ -125,8 +131,11 @@ impl LanguageModel {
         self.embed_tokens.forward(ids)
     }
 
-    /// Next-token logits, by the embedding itself (tied): `[b, t, hidden_size]` to `[b, t, vocab_size]`.
+    /// Next-token logits, by the embedding itself where it is tied: `[b, t, hidden_size]` to `[b, t, vocab_size]`.
     pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
+        if let Some(head) = &self.lm_head {
+            return head.forward(hidden);
+        }
         let [b, t, d] = hidden.dims();
         let table = self.embed_tokens.weight.val().transpose();
         let v = table.dims()[1];

@@ -7,8 +7,10 @@
 //! - `encoder`, `decoder`, `heads`, `connector`, `language`, `unrolled`: the parts; `model`: the whole
 //! - `task`: what masks can be asked for; `preprocess`: a volume to the network's grid and back
 //! - `tokenizer`, `prompt`, `generate`: text; `sense`: encoding operators for the learned reconstruction
+//! - `borrowed`: published language models (GGUF, Hugging Face) as the decoder
 //! - `checkpoint`: a model on disk; `predict`: the model as the workflow uses it; `mirror`: a slice and its mirror image
 
+pub mod borrowed;
 pub mod checkpoint;
 pub mod config;
 pub mod connector;
@@ -30,6 +32,7 @@ pub mod task;
 pub mod tokenizer;
 pub mod unrolled;
 
+pub use borrowed::Borrowed;
 pub use checkpoint::{Checkpoint, CheckpointConfig, CheckpointFiles};
 pub use config::ModelConfig;
 pub use error::{Error, Result};

@@ -55,18 +55,31 @@ fn location(k: usize) -> String {
     format!("<loc_{k}>")
 }
 
+/// Every special token, in the order of their ids.
+fn specials() -> Vec<AddedToken> {
+    let names = FIXED.iter().map(|t| (*t).to_owned());
+    names
+        .chain((0..LOCATIONS).map(location))
+        .map(|t| AddedToken::from(t, true))
+        .collect()
+}
+
 impl Tokenizer {
+    /// Another model's tokenizer with the special tokens after its own.
+    ///
+    /// # Errors
+    /// [`Error::SpecialToken`] if one of them cannot be added.
+    pub fn adopt(mut inner: tokenizers::Tokenizer) -> Result<Self> {
+        inner.add_special_tokens(&specials());
+        Self::of(inner)
+    }
+
     /// Trains a byte-level BPE of at most `vocab_size` tokens on `texts`.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if training fails.
     pub fn train(texts: &[String], vocab_size: usize) -> Result<Self> {
-        let special: Vec<AddedToken> = FIXED
-            .iter()
-            .map(|t| (*t).to_owned())
-            .chain((0..LOCATIONS).map(location))
-            .map(|t| AddedToken::from(t, true))
-            .collect();
+        let special = specials();
         let mut trainer = BpeTrainerBuilder::new()
             .show_progress(false)
             .vocab_size(vocab_size)
@@ -95,7 +108,10 @@ impl Tokenizer {
     /// # Errors
     /// If it is no tokenizer or lacks a special token.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let inner = tokenizers::Tokenizer::from_bytes(json).map_err(Error::Tokenizer)?;
+        Self::of(tokenizers::Tokenizer::from_bytes(json).map_err(Error::Tokenizer)?)
+    }
+
+    fn of(inner: tokenizers::Tokenizer) -> Result<Self> {
         let id = |t: &str| {
             inner
                 .token_to_id(t)

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use omnimri_corpus::CatalogueEntry;
+use omnimri_model::{Borrowed, ModelConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
@@ -22,6 +24,10 @@ pub struct TrainConfig {
     /// Parts that do not come from `start` but begin with random weights, in this program's sizes.
     #[serde(default)]
     pub fresh: Vec<Part>,
+    /// A published language model to begin with in place of that of `start`: a GGUF file or a Hugging Face folder. Its sizes and
+    /// its tokenizer become the run's; what depends on its width begins anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<PathBuf>,
     /// Where the tokenizer comes from.
     #[serde(default)]
     pub tokenizer: TokenizerSource,
@@ -36,6 +42,9 @@ pub struct TrainConfig {
     /// Catalogue entries to train on; only their train split is read. With shards, none named means all.
     #[serde(default)]
     pub sets: Vec<String>,
+    /// Entries for datasets of the user's own, in the form of a catalogue file; `sets` names them as any other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<CatalogueEntry>,
     /// Optimisation steps.
     pub steps: u64,
     /// Optimiser.
@@ -304,6 +313,33 @@ impl TrainConfig {
             }
         }
         Ok(())
+    }
+
+    /// Sizes of the run's model: the preset, with those of the decoder where one is borrowed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a preset that is unknown; if the decoder cannot be opened.
+    pub fn model_config(&self) -> Result<ModelConfig> {
+        let mut model = ModelConfig::preset(&self.model).ok_or_else(|| Error::Config {
+            key: "model",
+            expected: "nano, tiny, small, base or large",
+            found: self.model.clone(),
+        })?;
+        if let Some(path) = &self.decoder {
+            model.language = Borrowed::open(path)?.config;
+        }
+        Ok(model)
+    }
+
+    /// The entry of a set: the user's own of this name, or that of the catalogue.
+    ///
+    /// # Errors
+    /// If neither has it.
+    pub fn entry(&self, name: &str) -> Result<&CatalogueEntry> {
+        match self.own.iter().find(|e| e.name == name) {
+            Some(own) => Ok(own),
+            None => Ok(omnimri_corpus::find(name)?),
+        }
     }
 
     /// Learning rate at `step` of this run.

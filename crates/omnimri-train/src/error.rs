@@ -85,10 +85,79 @@ pub enum Error {
         /// The loss.
         loss: f64,
     },
+    /// A folder in no form that is known.
+    #[error("{}: expected a corpus, found {found}; {HINT}", path.display())]
+    UnknownFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// Label values whose meaning is not known.
+    #[error(
+        "{}: the labels {unknown} are not in the vocabulary; say what they are, for example --label {value}={example:?} \
+         (terms that can be drawn: {})",
+        path.display(),
+        drawable()
+    )]
+    UnknownLabels {
+        /// The folder.
+        path: PathBuf,
+        /// The labels, as the dataset names them.
+        unknown: String,
+        /// One of their values.
+        value: u16,
+        /// A term that comes near.
+        example: String,
+    },
+    /// A `--label` that is no term.
+    #[error(
+        "--label {found}: expected {expected}; terms that can be drawn: {}",
+        drawable()
+    )]
+    BadLabel {
+        /// What was given.
+        found: String,
+        /// What is understood.
+        expected: &'static str,
+    },
+    /// Labels that are known, and that the model has no query for.
+    #[error(
+        "{}: it outlines {found}, and the model draws none of these; it draws {}",
+        path.display(),
+        drawable()
+    )]
+    NothingToDraw {
+        /// The folder.
+        path: PathBuf,
+        /// What it outlines.
+        found: String,
+    },
+    /// Nothing in the examples is a target.
+    #[error(
+        "{}: {examples} training examples, none with masks, classes or questions to learn from",
+        path.display()
+    )]
+    NothingToLearn {
+        /// The folder.
+        path: PathBuf,
+        /// Examples of the training part.
+        examples: usize,
+    },
     /// The model failed.
     #[error(transparent)]
     Model(#[from] omnimri_model::Error),
     /// The corpus failed.
     #[error(transparent)]
     Corpus(#[from] omnimri_corpus::Error),
+}
+
+/// Forms of a corpus, for a folder that is none of them.
+const HINT: &str = "known are shards of `omnimri corpus build`, a folder of datasets of the catalogue or one of them, a folder with an \
+                    entry of its own (omnimri.toml, in the form of a catalogue file), dataset.json of nnU-Net or the Decathlon, images/ \
+                    with masks/ of the same names, and NAME.nii.gz beside NAME_mask.nii.gz";
+
+/// Everything that a query exists for.
+fn drawable() -> String {
+    omnimri_findings::Label::ALL.map(|l| l.name()).join(", ")
 }

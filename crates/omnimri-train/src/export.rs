@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use omnimri_model::{Checkpoint, CheckpointConfig, ModelConfig, Tokenizer};
+use omnimri_model::{Checkpoint, CheckpointConfig, Tokenizer};
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
@@ -39,11 +39,7 @@ pub fn write(
         config.stage, p.step, p.slices, p.seconds, config.seed
     ));
     licences.extend(trained_on);
-    let model = ModelConfig::preset(&config.model).ok_or_else(|| Error::Config {
-        key: "model",
-        expected: "a preset",
-        found: config.model.clone(),
-    })?;
+    let model = config.model_config()?;
     let checkpoint = CheckpointConfig {
         model_type: "omnimri".into(),
         version: env!("CARGO_PKG_VERSION").into(),

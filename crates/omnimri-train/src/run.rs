@@ -11,7 +11,7 @@ use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
-use omnimri_model::{Checkpoint, ModelConfig, OmniMri, Tokenizer};
+use omnimri_model::{Borrowed, Checkpoint, OmniMri, Tokenizer};
 
 use crate::average;
 use crate::clip;
@@ -22,6 +22,14 @@ use crate::objective::Loss;
 use crate::source::Source;
 use crate::state::{self, Position, State};
 
+/// What of a checkpoint has the width of its language model, and cannot stay beside another.
+const OF_THE_DECODERS_WIDTH: [&str; 5] = [
+    "language",
+    "connector",
+    "heads.tokens",
+    "heads.moments_token",
+    "dense.seg_query",
+];
 /// Batches prepared ahead of the step that uses them.
 const PREFETCH: usize = 4;
 
@@ -52,15 +60,25 @@ pub fn train(config: &TrainConfig, resume: bool) -> Result<Summary> {
 /// As [`train`].
 pub fn train_until(config: &TrainConfig, resume: bool, stop: u64) -> Result<Summary> {
     config.validate()?;
+    train_on(config, &Source::open(config)?, resume, stop)
+}
+
+/// As [`train_until`], on examples that are there already.
+pub(crate) fn train_on(
+    config: &TrainConfig,
+    source: &Source,
+    resume: bool,
+    stop: u64,
+) -> Result<Summary> {
+    config.validate()?;
     std::fs::create_dir_all(&config.out).map_err(|source| Error::Write {
         path: config.out.clone(),
         source,
     })?;
     write_config(config)?;
     let device = Device::flex().autodiff();
-    let source = Source::open(config)?;
-    let (mut state, tokenizer) = begin(config, resume, &device, &source)?;
-    let drawer = Drawer::new(config, &source, &tokenizer);
+    let (mut state, tokenizer) = begin(config, resume, &device, source)?;
+    let drawer = Drawer::new(config, source, &tokenizer);
     let bar = progress_bar(config, state.position.step);
     let result = steps(config, stop, &device, &drawer, &mut state, &bar);
     bar.finish_and_clear();
@@ -95,23 +113,27 @@ fn begin(
     device: &Device,
     source: &Source,
 ) -> Result<(State, Tokenizer)> {
-    let model_config = ModelConfig::preset(&config.model).ok_or_else(|| Error::Config {
-        key: "model",
-        expected: "nano, tiny, small, base or large",
-        found: config.model.clone(),
-    })?;
+    let model_config = config.model_config()?;
+    let mut borrowed = config.decoder.as_deref().map(Borrowed::open).transpose()?;
     device.seed(config.seed);
-    let (model, tokenizer) = match &config.start {
+    let (mut model, tokenizer) = match &config.start {
         Some(path) => {
-            let fresh: Vec<&str> = config.fresh.iter().map(|p| p.field()).collect();
+            let mut fresh: Vec<&str> = config.fresh.iter().map(|p| p.field()).collect();
+            if borrowed.is_some() {
+                fresh.extend(OF_THE_DECODERS_WIDTH);
+            }
             let sizes = (!fresh.is_empty()).then_some(&model_config);
             let checkpoint = Checkpoint::read_except(path, sizes, &fresh, device)?;
             (checkpoint.model, Some(checkpoint.tokenizer))
         }
         None => (model_config.init(device)?, None),
     };
-    let tokenizer = match (tokenizer, config.tokenizer) {
-        (Some(tokenizer), TokenizerSource::Inherit) => tokenizer,
+    let tokenizer = match (tokenizer, config.tokenizer, &mut borrowed) {
+        (_, _, Some(borrowed)) => {
+            model.language = borrowed.load(device)?;
+            borrowed.tokenizer.clone()
+        }
+        (Some(tokenizer), TokenizerSource::Inherit, _) => tokenizer,
         _ => {
             let pool = source.at(0)?;
             crate::text::train_tokenizer(&pool, model_config.language.vocab_size, config.seed)?

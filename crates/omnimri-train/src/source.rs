@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use omnimri_corpus::copies::{copies_of_validation, without};
 use omnimri_corpus::shard::{Prefetch, ShardSet};
-use omnimri_corpus::{Example, Split, load_all};
+use omnimri_corpus::{Example, Loaded, Split, load};
 
 use crate::batch::Pool;
 use crate::config::{ShardSource, TrainConfig};
@@ -36,7 +36,7 @@ impl Source {
         if config.sets.is_empty() {
             return Ok(Self::Memory(Arc::new(Pool::new(Vec::new()))));
         }
-        let loaded = load_all(&config.data, &config.sets, Some(Split::Train))?;
+        let loaded = load_sets(config, Split::Train)?;
         for r in &loaded.rejected {
             eprintln!("left out: {}: {}", r.path.display(), r.reason);
         }
@@ -64,6 +64,25 @@ impl Source {
         }
     }
 
+    /// Slices of all training examples, at most `most` of each; of shards, the first block tells of the rest.
+    pub fn n_slices(&self, most: usize) -> u64 {
+        let of = |pool: &Pool| -> u64 {
+            let depths = pool
+                .examples()
+                .iter()
+                .map(|e| e.image.size.z.min(most) as u64);
+            depths.sum()
+        };
+        match self {
+            Self::Memory(pool) => of(pool),
+            Self::Shards(blocks) => {
+                let pool = blocks.at(0).ok();
+                let (seen, n) = pool.map_or((0, 0), |p| (of(&p), p.examples().len() as u64));
+                seen * blocks.set.len() / n.max(1)
+            }
+        }
+    }
+
     /// Name and licence of every dataset that the examples come from.
     ///
     /// # Errors
@@ -74,7 +93,7 @@ impl Source {
                 .sets
                 .iter()
                 .map(|name| {
-                    let entry = omnimri_corpus::find(name)?;
+                    let entry = config.entry(name)?;
                     Ok((name.clone(), entry.licence.name.clone()))
                 })
                 .collect(),
@@ -87,6 +106,21 @@ impl Source {
                 .collect()),
         }
     }
+}
+
+/// One part of every set of a run that lies in folders.
+///
+/// # Errors
+/// If a set is unknown or cannot be read.
+pub fn load_sets(config: &TrainConfig, split: Split) -> Result<Loaded> {
+    let mut all = Loaded::default();
+    for name in &config.sets {
+        let entry = config.entry(name)?;
+        let one = load(entry, &config.data.join(entry.folder()), Some(split))?;
+        all.examples.extend(one.examples);
+        all.rejected.extend(one.rejected);
+    }
+    Ok(all)
 }
 
 /// Shuffled blocks, the next one decoded while one is in use.

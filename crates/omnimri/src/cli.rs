@@ -40,6 +40,8 @@ pub enum Command {
     Corpus(Corpus),
     /// Train a stage from a configuration
     Train(Train),
+    /// Parameters, memory and time of a run before it begins
+    Plan(Plan),
     /// Evaluate on a labelled split
     Eval(Eval),
     /// HTTP interface on this machine
@@ -529,18 +531,50 @@ fn percent(text: &str) -> Result<f64, String> {
 /// `train`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  omnimri train --config configs/nano/stage1.toml\n  omnimri train --config configs/nano/stage1.toml --resume\n  omnimri train --config my.toml --resume=models/nano"
+    after_help = "Examples:\n  omnimri train --from models/nano --data my_corpus\n  omnimri train --from models/nano --data my_images --label glioma --out my_model\n  omnimri train --config configs/nano/stage1.toml\n  omnimri train --config configs/nano/stage1.toml --resume\n  omnimri train --config my.toml --resume=models/nano"
 )]
 pub struct Train {
     /// The run
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "from")]
+    pub config: Option<PathBuf>,
+    /// Fine-tune this checkpoint folder on --data, with choices by what is there
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "resume", "stop_after"], requires = "data")]
+    pub from: Option<PathBuf>,
+    /// Your corpus: shards, datasets of the catalogue, nnU-Net or Decathlon, or images with masks
+    #[arg(long, value_name = "DIR|URL", requires = "from")]
+    pub data: Option<PathBuf>,
+    /// Where state, configuration and weights go
+    #[arg(long, value_name = "DIR", default_value = "omnimri-trained")]
+    pub out: PathBuf,
+    /// What masks outline: a term, or VALUE=TERM for each value (repeat it)
+    #[arg(long = "label", value_name = "TERM", requires = "from")]
+    pub labels: Vec<String>,
+    /// Steps of a fine-tuning (default: by the size of the corpus)
+    #[arg(long, value_name = "N", requires = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+    /// Seed of a fine-tuning
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
     /// Go on from the run's saved state, or (with =DIR) from published weights with fresh moments
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub resume: Option<Option<PathBuf>>,
     /// Stop after this step with the state saved
     #[arg(long, value_name = "STEP")]
     pub stop_after: Option<u64>,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  omnimri plan --config configs/nano/dense.toml\n  omnimri plan --config configs/large/stage4.toml --json"
+)]
+pub struct Plan {
+    /// The run
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `eval`

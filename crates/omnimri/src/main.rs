@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Recon(args) => command::recon::run(&args),
         Command::Corpus(args) => command::corpus::run(&args),
         Command::Train(args) => command::train::run(&args),
+        Command::Plan(args) => command::plan::run(&args),
         Command::Info(args) => command::info::run(&args),
         Command::Eval(args) => command::eval::run(&args),
         Command::Serve(args) => command::serve::run(&args),

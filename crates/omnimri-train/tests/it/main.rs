@@ -1,5 +1,8 @@
 //! The loop at a tiny size, on simulated heads: it learns, resumes exactly, freezes what it should.
 
+mod finetune;
+mod plan;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -33,11 +36,13 @@ fn config(out: &Path, steps: u64) -> TrainConfig {
         seed: 7,
         start: None,
         fresh: Vec::new(),
+        decoder: None,
         tokenizer: TokenizerSource::Inherit,
         out: out.to_owned(),
         data: out.to_owned(),
         shards: None,
         sets: Vec::new(),
+        own: Vec::new(),
         steps,
         optimizer: OptimizerConfig {
             learning_rate: 3e-3,

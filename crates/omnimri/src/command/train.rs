@@ -1,15 +1,25 @@
 //! `omnimri train`
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use omnimri_train::{TrainConfig, train_until};
+use anyhow::Context;
+use omnimri_train::{FineTune, TrainConfig, train_until};
 
 use crate::cli::Train;
 use crate::output;
 
-/// Trains a stage.
+/// Trains a stage, or fine-tunes on a user's own corpus.
 pub fn run(args: &Train) -> anyhow::Result<ExitCode> {
-    let mut config = TrainConfig::read(&args.config)?;
+    match (&args.from, &args.data) {
+        (Some(from), Some(data)) => fine_tune(args, from, data),
+        _ => stage(args),
+    }
+}
+
+fn stage(args: &Train) -> anyhow::Result<ExitCode> {
+    let path = args.config.as_deref().context("--config is missing")?;
+    let mut config = TrainConfig::read(path)?;
     let resume = match &args.resume {
         None => false,
         Some(None) => true,
@@ -27,6 +37,42 @@ pub fn run(args: &Train) -> anyhow::Result<ExitCode> {
         summary.slices,
         summary.seconds,
         config.out.join("export").display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fine_tune(args: &Train, from: &Path, data: &Path) -> anyhow::Result<ExitCode> {
+    let prepared = FineTune {
+        from: from.to_owned(),
+        data: data.to_owned(),
+        out: args.out.clone(),
+        labels: args.labels.clone(),
+        steps: args.steps,
+        seed: args.seed,
+    }
+    .prepare()?;
+    for line in &prepared.told {
+        eprintln!("omnimri train: {line}");
+    }
+    let config = args.out.join("config.toml");
+    eprintln!(
+        "omnimri train: all choices are in {0}; to go on after a stop: omnimri train --config {0} --resume",
+        config.display()
+    );
+    let done = prepared.run()?;
+    let held_out = match done.dice {
+        Some((before, after)) => format!(
+            "; mean Dice on {} held-out examples {before:.3} before, {after:.3} after",
+            done.n_held_out
+        ),
+        None => "; nothing is held out, so nothing says how good it is".to_owned(),
+    };
+    output::line(format_args!(
+        "{} steps, {} slices in {:.0} s{held_out}; weights in {}",
+        done.summary.steps,
+        done.summary.slices,
+        done.summary.seconds,
+        args.out.join("export").display()
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use crate::support::omnimri;
 
 /// Every command, with its subcommands.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &["demo"],
     &["read"],
     &["bids"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["corpus", "deidentify"],
     &["corpus", "stats"],
     &["train"],
+    &["plan"],
     &["eval"],
     &["serve"],
     &["info"],
@@ -55,7 +56,7 @@ fn the_commands_stay() {
         .map_while(|l| l.strip_prefix("  "))
         .filter_map(|l| l.split_whitespace().next())
         .collect();
-    insta::assert_snapshot!(names.join(" "), @"demo read bids ask recon corpus train eval serve info completions help");
+    insta::assert_snapshot!(names.join(" "), @"demo read bids ask recon corpus train plan eval serve info completions help");
 }
 
 #[test]
