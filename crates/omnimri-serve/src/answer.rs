@@ -161,6 +161,8 @@ impl Answered {
         let status = match reply.checked {
             Checked::OutOfScope => Status::OutOfScope,
             _ if reply.text == UNKNOWN => Status::Abstained,
+            // Words that must not be asserted are shown, and said to be no answer.
+            ref checked if checked.note().is_some() => Status::Abstained,
             _ => Status::Answered,
         };
         let check = match &reply.checked {
@@ -170,6 +172,9 @@ impl Answered {
             }
             Checked::Unchecked => {
                 "the language model's words; nothing that was measured speaks for or against them"
+            }
+            Checked::Independent | Checked::Unsure => {
+                reply.checked.note().unwrap_or("not asserted")
             }
             Checked::OutOfScope => "not answered: the image is out of scope",
         };

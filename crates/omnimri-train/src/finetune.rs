@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use omnimri_corpus::Example;
 use omnimri_model::{CheckpointConfig, ModelConfig};
 
+use crate::augment::Augment;
 use crate::batch::{Pool, class_targets, side_of};
 use crate::config::{
     Ingredient, Kind, OptimizerConfig, Part, ShardSource, TokenizerSource, TrainConfig,
@@ -249,6 +250,7 @@ fn mixture(pool: &Pool) -> Vec<Ingredient> {
                 slices,
                 weight,
                 bank: 0,
+                augment: Augment::default(),
             });
         }
     };

@@ -104,13 +104,6 @@ pub struct Reply {
     pub answer: Option<Answer>,
 }
 
-impl Looked {
-    /// Whether the model may answer.
-    pub const fn scope(&self) -> &Scope {
-        &self.scope
-    }
-}
-
 impl Engine {
     /// Opens and looks at an input; of a study, the first series.
     ///

@@ -245,7 +245,10 @@ async fn an_upload_goes_on_after_a_broken_connection() {
     );
     assert_eq!(patch(png.len(), b"more").await.status, 413);
     let twice = json!({ "uploads": [id, id] });
-    assert_eq!(post_json(server.address, "/v1/jobs", &twice).await.status, 400);
+    assert_eq!(
+        post_json(server.address, "/v1/jobs", &twice).await.status,
+        400
+    );
     let accepted = post_json(server.address, "/v1/jobs", &job).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
     assert_eq!(accepted.json()["name"], "head.png");

@@ -146,7 +146,11 @@ async fn old_jobs_go_without_a_trace() {
         ..Config::local(data.path())
     };
     let server = start_with(config()).await;
-    let left = || std::fs::read_dir(data.path().join("jobs")).expect("a folder").count();
+    let left = || {
+        std::fs::read_dir(data.path().join("jobs"))
+            .expect("a folder")
+            .count()
+    };
     while left() > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -15,6 +15,7 @@ use omnimri_model::ModelConfig;
 use omnimri_model::layers::{NormConv, TransformerBlock};
 
 use super::layers::{Layer, Work};
+use crate::augment::Augment;
 use crate::batch::{self, Pool};
 use crate::config::{Ingredient, Kind, Part};
 
@@ -160,9 +161,14 @@ impl Rates {
 /// Seconds to make a slice of a usual size ready, with a mask.
 fn made() -> Option<f64> {
     const SIDE: usize = 256;
-    let size = Zyx { z: 1, y: SIDE, x: SIDE };
+    let size = Zyx {
+        z: 1,
+        y: SIDE,
+        x: SIDE,
+    };
     let voxels: Vec<f32> = (0..SIDE * SIDE).map(|i| ((i * 7) % 251) as f32).collect();
-    let inside = |i: usize| (i / SIDE).abs_diff(SIDE / 2) < 30 && (i % SIDE).abs_diff(SIDE / 2) < 30;
+    let inside =
+        |i: usize| (i / SIDE).abs_diff(SIDE / 2) < 30 && (i % SIDE).abs_diff(SIDE / 2) < 30;
     let term = Term::from(Label::Glioma);
     let labels = (0..SIDE * SIDE).map(|i| if inside(i) { term.value() } else { 0 });
     let example = Example {
@@ -187,6 +193,7 @@ fn made() -> Option<f64> {
         slices: 1,
         weight: 1.0,
         bank: 0,
+        augment: Augment::default(),
     };
     let mut draw = 0;
     Some(fastest(|| {
