@@ -108,6 +108,7 @@ def main():
     parser.add_argument("--model")
     arguments = parser.parse_args()
     stand_in = None
+    shards = arguments.shards.resolve()
     address, model = arguments.server, arguments.model
     if not address:
         stand_in = StandIn()
@@ -118,9 +119,9 @@ def main():
             stack.callback(stand_in.shutdown)
         folder = pathlib.Path(folder)
         data, cache = folder / "data", folder / "cache"
-        subprocess.run([str(arguments.shards), "miniature", str(data), *SETS], check=True)
+        subprocess.run([str(shards), "miniature", str(data), *SETS], check=True)
         server = address, model
-        counts = build(arguments.shards, data, folder / "a", server, cache=cache)["text"]
+        counts = build(shards, data, folder / "a", server, cache=cache)["text"]
         print(f"built with {model}: {counts}")
         train = list(sentences(folder / "a", "train"))
         written = [s for s in train if s["origin"] == "generated"]
@@ -137,13 +138,13 @@ def main():
             assert counts["requests"] == stand_in.asked and counts["retries"] > 0, counts
             assert {s["text"] for s in written} <= {part + "." for part in SAYS.removesuffix(".").split(". ")}
         # The cache answers a second build, which is the same byte for byte.
-        again = build(arguments.shards, data, folder / "b", server, cache=cache)["text"]
+        again = build(shards, data, folder / "b", server, cache=cache)["text"]
         assert again["requests"] == 0 and again["cached"] == counts["cached"] + counts["written"] + counts["declined"], again
         assert pixels_and_text(folder / "a") == pixels_and_text(folder / "b")
         # A budget that is spent stops the build by name, or leaves the rest to measured statements.
-        told = build(arguments.shards, data, folder / "c", server, budget=2, fails=True)
+        told = build(shards, data, folder / "c", server, budget=2, fails=True)
         assert "budget" in told, told
-        rest = build(arguments.shards, data, folder / "d", server, budget=2, otherwise="measured")["text"]
+        rest = build(shards, data, folder / "d", server, budget=2, otherwise="measured")["text"]
         assert rest["requests"] <= 2 and rest["fallen_back"] > 0, rest
     print(f"{len(written)} sentences by {model} in the training split, none in the other; cache and budget as documented")
     return 0
