@@ -65,13 +65,13 @@ fn an_unsure_class_is_kept_back_and_an_unlike_image_refused() {
         trust.diagnosis = None;
         trust.findings = Some(Odds {
             scale: 0.0,
-            shift: 0.0,
+            shift: -3f64.ln(),
             unsure_below: 0.9,
             n: 1,
         });
     });
     let found = read(&engine);
-    assert!((found.findings[0].probability - 0.5).abs() < 1e-9);
+    assert!((found.findings[0].probability - 0.25).abs() < 1e-9);
     let told = |said: &Interpretation| {
         said.warnings
             .iter()
