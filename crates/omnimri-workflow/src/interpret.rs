@@ -335,9 +335,12 @@ fn undecided(all: &[(TumourClass, f64)], trust: &Trust) -> Option<String> {
     })
 }
 
-/// What must be said beside a tumour that is too often wrong in class or place.
+/// A finding that is more probably right than wrong is given without a note.
+const EVEN: f64 = 0.5;
+
+/// What must be said beside a tumour that is more probably wrong than right in class or place.
 fn unsure(finding: &Finding, trust: &Trust) -> Option<String> {
-    let least = trust.findings.as_ref()?.unsure_below;
+    let least = trust.findings.as_ref()?.unsure_below.min(EVEN);
     let p = finding.probability;
     (TumourClass::from_label(finding.label).is_some() && p < least).then(|| {
         format!(

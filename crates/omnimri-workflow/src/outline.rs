@@ -20,11 +20,13 @@ pub fn likely_tumour(look: &Look) -> Option<(TumourClass, f64)> {
         .map(|(c, p)| (c, f64::from(*p)))
 }
 
-/// Is a tumour more probable than none?
+/// Is a tumour of some class more probable than none? As the diagnosis ranks them, so that no outline contradicts it.
 pub fn tumour_present(look: &Look) -> bool {
     let none = TumourClass::ALL.iter().position(|c| c.label().is_none());
-    none.and_then(|i| look.tumour.get(i))
-        .is_some_and(|p| *p < 0.5)
+    let none = none.and_then(|i| look.tumour.get(i));
+    likely_tumour(look)
+        .zip(none)
+        .is_some_and(|((_, p), none)| p > f64::from(*none))
 }
 
 /// Label values `[z][y][x]` on the input's grid.

@@ -70,7 +70,7 @@ impl Curves {
     pub(super) fn groups(&self) -> Vec<(String, Vec<Line>)> {
         let mut out: BTreeMap<String, Vec<Line>> = BTreeMap::new();
         for (name, points) in &self.0 {
-            let (group, last) = name.rsplit_once('/').unwrap_or(("", name));
+            let (group, last) = name.rsplit_once('/').unwrap_or(("all", name));
             let every = points.len().div_ceil(POINTS).max(1);
             out.entry(group.trim_matches('/').replace('/', " "))
                 .or_default()

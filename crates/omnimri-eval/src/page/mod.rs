@@ -109,7 +109,11 @@ fn of_set(set: &SetReport, out: &mut String) {
     out.push_str("</tbody></table></div>");
     let mut plots = Vec::new();
     for c in &set.calibrations {
-        let title = format!("{} of {}: reliability", c.of.name(), set.set.name());
+        let title = format!(
+            "{} of {}: reliability",
+            c.of.name().replace('_', " "),
+            set.set.name()
+        );
         plots.push((
             title.clone(),
             Some(reliability(&title, &c.before, &c.after)),
