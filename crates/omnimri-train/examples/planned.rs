@@ -40,7 +40,11 @@ fn main() -> Result<(), Failure> {
     let mut config = TrainConfig::read(Path::new(path))?;
     let at = Instant::now();
     let planned = plan::plan(&config)?;
-    writeln!(out, "{planned}\nplanned in {:.1} s", at.elapsed().as_secs_f64())?;
+    writeln!(
+        out,
+        "{planned}\nplanned in {:.1} s",
+        at.elapsed().as_secs_f64()
+    )?;
     // One step reads the examples and warms up; the others are measured.
     config.steps = steps.parse::<u64>()? + 1;
     train_until(&config, false, 1)?;

@@ -157,7 +157,10 @@ pub fn plan(config: &TrainConfig) -> Result<Plan> {
         macs_per_second: 1.0 / rates.mac,
         seconds_to_make: per_step
             * rates.slice
-            * batches.iter().map(|b| b.share * b.slices as f64).sum::<f64>(),
+            * batches
+                .iter()
+                .map(|b| b.share * b.slices as f64)
+                .sum::<f64>(),
         seconds_a_step: (planned > 0.0).then(|| per_step * mean / planned + update),
         steps: config.steps,
         batches,
@@ -226,7 +229,11 @@ fn batch(
     BatchPlan {
         kind: i.kind,
         share,
-        slices: if i.kind == Kind::TextOnly { 0 } else { i.batch * i.slices },
+        slices: if i.kind == Kind::TextOnly {
+            0
+        } else {
+            i.batch * i.slices
+        },
         forward_macs: each().map(forward).sum(),
         // Two products for each: the gradient of the input and of the weights.
         backward_macs: backwards().map(|r| 2 * forward(r)).sum(),

@@ -52,7 +52,12 @@ fn fastest(mut run: impl FnMut()) -> f64 {
 }
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Default, device).require_grad()
+    let x = Tensor::random(shape, Distribution::Default, device);
+    if device.is_autodiff() {
+        x.require_grad()
+    } else {
+        x
+    }
 }
 
 impl Rates {
@@ -160,9 +165,14 @@ impl Rates {
 /// Seconds to make a slice of a usual size ready, with a mask.
 fn made() -> Option<f64> {
     const SIDE: usize = 256;
-    let size = Zyx { z: 1, y: SIDE, x: SIDE };
+    let size = Zyx {
+        z: 1,
+        y: SIDE,
+        x: SIDE,
+    };
     let voxels: Vec<f32> = (0..SIDE * SIDE).map(|i| ((i * 7) % 251) as f32).collect();
-    let inside = |i: usize| (i / SIDE).abs_diff(SIDE / 2) < 30 && (i % SIDE).abs_diff(SIDE / 2) < 30;
+    let inside =
+        |i: usize| (i / SIDE).abs_diff(SIDE / 2) < 30 && (i % SIDE).abs_diff(SIDE / 2) < 30;
     let term = Term::from(Label::Glioma);
     let labels = (0..SIDE * SIDE).map(|i| if inside(i) { term.value() } else { 0 });
     let example = Example {

@@ -38,7 +38,10 @@ fn a_plan_counts_parts_and_kinds() {
     assert!(frozen.batches[0].backward_macs < 2 * frozen.batches[0].forward_macs);
     assert!(frozen.state_bytes < planned.state_bytes);
     let told = planned.to_string();
-    assert!(told.contains("time not planned") && told.contains("tiny"), "{told}");
+    assert!(
+        told.contains("time not planned") && told.contains("tiny"),
+        "{told}"
+    );
     config.model = "huge".into();
     assert!(plan(&config).unwrap_err().to_string().contains("huge"));
     assert!(ModelConfig::preset("large").is_some());
