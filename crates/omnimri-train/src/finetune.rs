@@ -142,7 +142,7 @@ impl FineTune {
             } else {
                 ""
             },
-            held_out.len()
+            held_out.n_examples()
         ));
         told.push(choices(&config));
         Ok(Prepared {
@@ -193,7 +193,7 @@ impl Prepared {
         Ok(FineTuned {
             summary,
             dice: before.zip(after),
-            n_held_out: self.held_out.len(),
+            n_held_out: self.held_out.n_examples(),
         })
     }
 }

@@ -55,7 +55,7 @@ impl HeldOut {
     }
 
     /// Number of examples.
-    pub fn len(&self) -> usize {
+    pub fn n_examples(&self) -> usize {
         self.examples.len()
     }
 

@@ -6,11 +6,12 @@
 //! Sources: the GGUF specification and block layouts of ggml (github.com/ggml-org/ggml, docs/gguf.md, src/ggml-quants.c); the
 //! published `config.json` of SmolLM2 and Qwen2.5.
 //!
-//! - `gguf`: the container; `blocks`: quantised blocks to numbers; `hugging_face`: the folder
+//! - `gguf`: the container; `gguf_model`: the model in it; `blocks`: quantised blocks to numbers; `hugging_face`: the folder
 //! - `vocabulary`: a tokenizer from a GGUF's tokens and merges
 
 mod blocks;
 mod gguf;
+mod gguf_model;
 mod hugging_face;
 mod vocabulary;
 

@@ -53,7 +53,12 @@ fn fastest(mut run: impl FnMut()) -> f64 {
 }
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Default, device).require_grad()
+    let x = Tensor::random(shape, Distribution::Default, device);
+    if device.is_autodiff() {
+        x.require_grad()
+    } else {
+        x
+    }
 }
 
 impl Rates {
