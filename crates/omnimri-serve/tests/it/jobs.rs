@@ -170,6 +170,13 @@ async fn what_cannot_be_read_is_refused_or_fails_alone() {
         (reply.status, reply.code().as_str()),
         (422, "unreadable_file")
     );
+    // Two images are no study.
+    let two = form(&[("file", "a.png", head_png()), ("file", "b.png", head_png())]);
+    let reply = post(server.address, "/v1/jobs", &two).await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (422, "unreadable_file")
+    );
     // A file that looks right at first.
     let png = head_png();
     let cut = form(&[("file", "cut.png", &png[..png.len() / 2])]);
