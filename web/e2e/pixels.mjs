@@ -92,11 +92,15 @@ export function unlike(a, b) {
   return differ / (w * h);
 }
 
-/** How many pixels differ by more than `by` in some colour. @param {Picture} a @param {Picture} b */
+/** How many pixels differ by more than `by` in some colour; the edge, where the focus is shown, does not count. @param {Picture} a @param {Picture} b */
 export function changed(a, b, by = 24) {
+  const edge = 5;
   let n = 0;
-  for (let i = 0; i < a.data.length; i += 4) {
-    if ([0, 1, 2].some((c) => Math.abs((a.data[i + c] ?? 0) - (b.data[i + c] ?? 0)) > by)) n += 1;
+  for (let y = edge; y < a.height - edge; y++) {
+    for (let x = edge; x < a.width - edge; x++) {
+      const i = 4 * (y * a.width + x);
+      if ([0, 1, 2].some((c) => Math.abs((a.data[i + c] ?? 0) - (b.data[i + c] ?? 0)) > by)) n += 1;
+    }
   }
   return n;
 }
