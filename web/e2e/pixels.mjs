@@ -60,7 +60,7 @@ export function where(p, test) {
 export const isOverlay = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r - b > 45 && r - g > 35;
 
 /** Letters at the edges: pale yellow. */
-export const isLetter = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r > 200 && g > 180 && b > 90 && b < 190;
+const isLetter = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r > 200 && g > 180 && b > 90 && b < 190;
 
 /** The letter in the outer eighth of a picture, trimmed, as rows of 0 and 1. @param {Picture} p @param {"left" | "right"} side */
 export function letter(p, side) {
