@@ -22,5 +22,6 @@ export async function run(bench) {
   await set("50");
   await bench.shot(page, "compare");
   await page.keyboard.press("Escape");
-  bench.check((await page.locator("dialog.compare").count()) === 0, "Esc closes the comparison");
+  await page.waitForSelector("dialog.compare", { state: "detached" });
+  bench.check(await page.locator("#compare").isVisible(), "Esc closes the comparison");
 }
