@@ -138,7 +138,8 @@ impl Entry {
             .or_insert_with(|| json!({ "description": what }));
         if !kind.is_empty() {
             let schema = match kind {
-                "application/json" => json!({}),
+                // Of a stream, tools take the schema for that of each event.
+                "application/json" | "text/event-stream" => json!({}),
                 k if k.starts_with("text/") => json!({ "type": "string" }),
                 _ => json!({ "type": "string", "format": "binary" }),
             };

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
 
-use crate::audit::{Audit, Event};
-use crate::jobs::{Jobs, discard, path_of};
+use crate::audit::Event;
+use crate::jobs::{discard, path_of};
 use crate::reply::Refusal;
+use crate::state::AppState;
 
 /// How often old things are looked for.
 pub(crate) const EVERY: Duration = Duration::from_secs(600);
@@ -14,13 +15,15 @@ pub(crate) const EVERY: Duration = Duration::from_secs(600);
 const UPLOADS: Duration = Duration::from_secs(24 * 3600);
 
 /// Removes what is old now. One thing that cannot be removed does not keep the others.
-pub(crate) fn sweep(jobs: &Jobs, keep: Option<Duration>, audit: &Audit) -> Result<(), Refusal> {
+pub(crate) fn sweep(state: &AppState, keep: Option<Duration>) -> Result<(), Refusal> {
+    let jobs = &state.jobs;
     let store = jobs.store();
     let fail = |e: &rusqlite::Error| Refusal::of_store(e);
     if let Some(keep) = keep {
         for id in store.ended_before(&ago(keep)).map_err(|e| fail(&e))? {
+            state.recent.forget(&id);
             if jobs.remove(&id).is_ok() {
-                audit.write(&Event::job("job.expired", &id));
+                state.audit.write(&Event::job("job.expired", &id));
             }
         }
     }

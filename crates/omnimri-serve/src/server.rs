@@ -231,8 +231,8 @@ impl Server {
 /// Removes what is old, now and again.
 async fn sweep(state: AppState, keep: Option<Duration>) {
     loop {
-        let (jobs, audit) = (state.jobs.clone(), state.audit.clone());
-        let swept = tokio::task::spawn_blocking(move || retention::sweep(&jobs, keep, &audit));
+        let shared = state.clone();
+        let swept = tokio::task::spawn_blocking(move || retention::sweep(&shared, keep));
         match swept.await {
             Ok(Ok(())) => {}
             // What failed is in the log already.

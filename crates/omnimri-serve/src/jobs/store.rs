@@ -33,7 +33,7 @@ CREATE TABLE jobs (
     hint TEXT,
     series TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
-CREATE INDEX jobs_by_state ON jobs (state, seq);
+CREATE INDEX jobs_by_state ON jobs (state, crashes, seq);
 CREATE TABLE uploads (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -136,12 +136,12 @@ impl Store {
         Ok(true)
     }
 
-    /// Takes the job that has waited longest.
+    /// Takes the job that has waited longest; one during which the process ended waits behind those that are above suspicion.
     pub fn claim(&self) -> Result<Option<Claim>> {
         self.lock()
             .query_row(
                 "UPDATE jobs SET state = 'running', attempt = attempt + 1, started = ?1
-                 WHERE seq = (SELECT seq FROM jobs WHERE state = 'queued' ORDER BY seq LIMIT 1)
+                 WHERE seq = (SELECT seq FROM jobs WHERE state = 'queued' ORDER BY crashes, seq LIMIT 1)
                  RETURNING id, attempt, crashes",
                 [now()],
                 claim,

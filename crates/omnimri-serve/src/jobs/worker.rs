@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use omnimri_image::OpenOptions;
-use omnimri_workflow::{DicomOptions, Engine, FormatOptions, ReadOptions, memory_needed};
+use omnimri_workflow::{DicomOptions, Engine, Error, FormatOptions, ReadOptions, memory_needed};
 
 use super::beside::{Follower, words};
 use super::job::{Problem, Series};
@@ -181,7 +181,7 @@ fn read(
         Err(error) => return Ended::Failed(defect(&format!("its files are gone ({error})"))),
     };
     let _held = bench.budget.take(memory_needed(&input));
-    let options = options(&input, limits.max_voxels);
+    let mut options = options(&input, limits.max_voxels);
     let told = |progress: omnimri_workflow::Progress| {
         if let Some(live) = shared.lock_live().get_mut(&claim.id) {
             live.progress = progress.done;
@@ -194,9 +194,16 @@ fn read(
         stop,
         told,
     };
-    let read = bench
+    let mut read = bench
         .engine
         .read_watched(&input, attempt, None, &options, &follower);
+    // A series that lacks what DICOM results must refer to is read without them.
+    if let Err(Error::Image(omnimri_image::Error::NoDicomSource { .. })) = &read {
+        options.formats.dicom = None;
+        read = bench
+            .engine
+            .read_watched(&input, attempt, None, &options, &follower);
+    }
     match read {
         Ok(outcome) => {
             // A study is a folder of series already; a single result lies alone in the attempt's folder.
@@ -213,7 +220,7 @@ fn read(
                 }
             }
         }
-        Err(omnimri_workflow::Error::Stopped { .. }) => Ended::Stopped,
+        Err(Error::Stopped { .. }) => Ended::Stopped,
         Err(error) if error.is_disk_full() => Ended::NoRoom,
         Err(error) => {
             tracing::info!(job = claim.id, "a job failed");
@@ -269,7 +276,7 @@ fn options(input: &Path, max_voxels: usize) -> ReadOptions {
 
 /// The path to read and what to call it: the only file, the header of a pair, or the folder of a series.
 pub(crate) fn input_of(folder: &Path) -> io::Result<(PathBuf, String)> {
-    const HEADERS: [&str; 6] = [".hdr", ".hdr.gz", ".mhd", ".nhdr", ".cfl", ".nii"];
+    const HEADERS: [&str; 5] = [".hdr", ".hdr.gz", ".mhd", ".nhdr", ".cfl"];
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         files.push(entry?.path());
@@ -284,10 +291,14 @@ pub(crate) fn input_of(folder: &Path) -> io::Result<(PathBuf, String)> {
         let name = name_of(f).to_ascii_lowercase();
         HEADERS.iter().any(|h| name.ends_with(h))
     });
+    // What belongs to a header is called as it is, up to the suffix.
+    let stem = |path: &Path| name_of(path).split('.').next().map(str::to_owned);
     match (files.as_slice(), header) {
         ([], _) => Err(io::ErrorKind::NotFound.into()),
         ([only], _) => Ok((only.clone(), name_of(only))),
-        (_, Some(header)) if files.len() <= 3 => Ok((header.clone(), name_of(header))),
+        (all, Some(header)) if all.iter().all(|f| stem(f) == stem(header)) => {
+            Ok((header.clone(), name_of(header)))
+        }
         _ => Ok((folder.to_owned(), "study".into())),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use omnimri_serve::{Config, Error, Tokens, bind};
+use omnimri_serve::{Config, Error, Server, Tls, Tokens, bind};
 use serde_json::{Value, json};
 
 use crate::client::{form, get, post, request};
@@ -194,4 +194,80 @@ async fn a_refused_post_needs_no_body() {
     let body = form(&[("file", "head.png", head_png())]);
     assert_eq!(post(server.address, "/v1/jobs", &body).await.status, 401);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_encrypted() {
+    use std::sync::Arc;
+
+    use rustls::{ClientConfig, RootCertStore};
+    use rustls_pki_types::pem::PemObject;
+    use rustls_pki_types::{CertificateDer, ServerName};
+    use tokio::io::AsyncWriteExt;
+    use tokio_rustls::TlsConnector;
+
+    // Made for this test alone; nothing trusts it.
+    let (certificate, key) = (
+        include_bytes!("tls/cert.pem"),
+        include_bytes!("tls/key.pem"),
+    );
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let place = |name: &str| data.path().join(name);
+    std::fs::write(place("cert.pem"), certificate).expect("a file");
+    std::fs::write(place("key.pem"), key).expect("a file");
+    for (cert, key, found) in [
+        ("key.pem", "key.pem", "cert"),
+        ("cert.pem", "cert.pem", "private key"),
+    ] {
+        let error = Tls::from_files(&place(cert), &place(key))
+            .expect_err("a refusal")
+            .to_string();
+        assert!(error.contains(found), "{error}");
+    }
+    let tls = Tls::from_files(&place("cert.pem"), &place("key.pem")).expect("a pair");
+
+    let listener = bind(([127, 0, 0, 1], 0).into(), false, true, false)
+        .await
+        .expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let config = Config {
+        limits: limits(),
+        ..Config::local(place("store"))
+    };
+    let server = Server::start(crate::engine(), config).expect("a store");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let done = tokio::spawn(server.serve(listener, Some(tls), async move {
+        let _ = stopped.await;
+    }));
+
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(certificate).expect("a certificate"))
+        .expect("a root");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(client));
+    let stream = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("a connection");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut stream = connector.connect(name, stream).await.expect("a handshake");
+    let ask = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask).await.expect("a request");
+    let reply = crate::client::reply(stream).await;
+    assert_eq!((reply.status, &reply.json()["status"]), (200, &json!("ok")));
+    // Without encryption there is no answer.
+    let mut plain = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("a connection");
+    plain.write_all(ask).await.expect("a request");
+    let mut bytes = Vec::new();
+    let _ = tokio::io::AsyncReadExt::read_to_end(&mut plain, &mut bytes).await;
+    assert!(!bytes.starts_with(b"HTTP/"));
+    stop.send(()).expect("a running server");
+    done.await.expect("no panic").expect("a clean end");
 }

@@ -170,6 +170,13 @@ async fn what_cannot_be_read_is_refused_or_fails_alone() {
         (reply.status, reply.code().as_str()),
         (422, "unreadable_file")
     );
+    // Two images are no study.
+    let two = form(&[("file", "a.png", head_png()), ("file", "b.png", head_png())]);
+    let reply = post(server.address, "/v1/jobs", &two).await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (422, "unreadable_file")
+    );
     // A file that looks right at first.
     let png = head_png();
     let cut = form(&[("file", "cut.png", &png[..png.len() / 2])]);
@@ -245,7 +252,10 @@ async fn an_upload_goes_on_after_a_broken_connection() {
     );
     assert_eq!(patch(png.len(), b"more").await.status, 413);
     let twice = json!({ "uploads": [id, id] });
-    assert_eq!(post_json(server.address, "/v1/jobs", &twice).await.status, 400);
+    assert_eq!(
+        post_json(server.address, "/v1/jobs", &twice).await.status,
+        400
+    );
     let accepted = post_json(server.address, "/v1/jobs", &job).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
     assert_eq!(accepted.json()["name"], "head.png");
