@@ -9,12 +9,11 @@ const PATIENCE_MS = 240_000;
 /** @typedef {import("playwright-core").Page} Page */
 
 export class Bench {
-  /** @param {{ browser: import("playwright-core").Browser, url: string, files: ReturnType<typeof import("./server.mjs").inputs>, eyes: import("./pixels.mjs").Eyes, out: string, name: string }} given */
+  /** @param {{ browser: import("playwright-core").Browser, url: string, files: ReturnType<typeof import("./server.mjs").inputs>, out: string, name: string }} given */
   constructor(given) {
     this.browser = given.browser;
     this.url = given.url;
     this.files = given.files;
-    this.eyes = given.eyes;
     this.out = given.out;
     this.name = given.name;
     this.checked = 0;

@@ -1,27 +1,46 @@
 // @ts-check
-// What is seen on the canvas: screenshots decoded by a blank page of the same browser.
+// What is seen on the canvas: screenshots, decoded.
 
-/** @typedef {{ width: number, height: number, data: number[] }} Picture */
+import { inflateSync } from "node:zlib";
 
-export class Eyes {
-  /** @param {import("playwright-core").Page} blank */
-  constructor(blank) {
-    this.blank = blank;
+/** @typedef {{ width: number, height: number, data: Uint8Array }} Picture red, green, blue and one byte more a pixel */
+
+/** @param {import("playwright-core").Page} page @param {string} selector @returns {Promise<Picture>} */
+export async function see(page, selector = "#picture") {
+  return decode(await page.locator(selector).screenshot({ animations: "disabled", timeout: 240_000 }));
+}
+
+/** A PNG of 8 bits a channel without interlacing, as browsers write it (PNG specification, 7 and 9). @param {Buffer} png @returns {Picture} */
+export function decode(png) {
+  const [width, height, channels] = [png.readUInt32BE(16), png.readUInt32BE(20), png[25] === 6 ? 4 : 3];
+  const parts = [];
+  for (let at = 8; at < png.length; ) {
+    const length = png.readUInt32BE(at);
+    if (png.toString("latin1", at + 4, at + 8) === "IDAT") parts.push(png.subarray(at + 8, at + 8 + length));
+    at += length + 12;
   }
-
-  /** @param {import("playwright-core").Page} page @param {string} selector @returns {Promise<Picture>} */
-  async see(page, selector = "#picture") {
-    const png = await page.locator(selector).screenshot({ animations: "disabled", timeout: 120_000 });
-    return this.blank.evaluate(async (/** @type {string} */ text) => {
-      const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-      const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-      if (context === null) throw new Error("no canvas");
-      context.drawImage(bitmap, 0, 0);
-      const { width, height, data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-      return { width, height, data: [...data] };
-    }, png.toString("base64"));
+  const raw = inflateSync(Buffer.concat(parts));
+  const stride = width * channels;
+  const rows = new Uint8Array(stride * height);
+  const data = new Uint8Array(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    const filter = raw[y * (stride + 1)];
+    for (let i = 0; i < stride; i++) {
+      const left = i < channels ? 0 : (rows[y * stride + i - channels] ?? 0);
+      const up = y === 0 ? 0 : (rows[(y - 1) * stride + i] ?? 0);
+      const corner = i < channels || y === 0 ? 0 : (rows[(y - 1) * stride + i - channels] ?? 0);
+      const guess = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter ?? 0] ?? 0;
+      rows[y * stride + i] = (raw[y * (stride + 1) + 1 + i] ?? 0) + guess;
+    }
+    for (let x = 0; x < width; x++) for (let c = 0; c < 3; c++) data[4 * (y * width + x) + c] = rows[y * stride + x * channels + c] ?? 0;
   }
+  return { width, height, data };
+}
+
+/** @param {number} a @param {number} b @param {number} c */
+function paeth(a, b, c) {
+  const [pa, pb, pc] = [Math.abs(b - c), Math.abs(a - c), Math.abs(a + b - 2 * c)];
+  return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
 }
 
 /** Pixels that satisfy a test of red, green and blue: how many, and where their middle is, 0 to 1. @param {Picture} p @param {(r: number, g: number, b: number) => boolean} test */
@@ -41,7 +60,7 @@ export function where(p, test) {
 export const isOverlay = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r - b > 45 && r - g > 35;
 
 /** Letters at the edges: pale yellow. */
-export const isLetter = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r > 200 && g > 180 && b > 90 && b < 190;
+const isLetter = (/** @type {number} */ r, /** @type {number} */ g, /** @type {number} */ b) => r > 200 && g > 180 && b > 90 && b < 190;
 
 /** The letter in the outer eighth of a picture, trimmed, as rows of 0 and 1. @param {Picture} p @param {"left" | "right"} side */
 export function letter(p, side) {
@@ -73,11 +92,15 @@ export function unlike(a, b) {
   return differ / (w * h);
 }
 
-/** How many pixels differ by more than `by` in some colour. @param {Picture} a @param {Picture} b */
+/** How many pixels differ by more than `by` in some colour; the edge, where the focus is shown, does not count. @param {Picture} a @param {Picture} b */
 export function changed(a, b, by = 24) {
+  const edge = 5;
   let n = 0;
-  for (let i = 0; i < a.data.length; i += 4) {
-    if ([0, 1, 2].some((c) => Math.abs((a.data[i + c] ?? 0) - (b.data[i + c] ?? 0)) > by)) n += 1;
+  for (let y = edge; y < a.height - edge; y++) {
+    for (let x = edge; x < a.width - edge; x++) {
+      const i = 4 * (y * a.width + x);
+      if ([0, 1, 2].some((c) => Math.abs((a.data[i + c] ?? 0) - (b.data[i + c] ?? 0)) > by)) n += 1;
+    }
   }
   return n;
 }

@@ -7,7 +7,6 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { Bench } from "./bench.mjs";
-import { Eyes } from "./pixels.mjs";
 import { inputs, start } from "./server.mjs";
 import * as accessible from "./steps/accessible.mjs";
 import * as asking from "./steps/asking.mjs";
@@ -40,10 +39,9 @@ try {
     args: ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
   });
   try {
-    const eyes = new Eyes(await browser.newPage());
     for (const [name, step] of Object.entries(steps)) {
       if (values.only !== undefined && !values.only.split(",").includes(name)) continue;
-      const bench = new Bench({ browser, url: server.url, files, eyes, out, name });
+      const bench = new Bench({ browser, url: server.url, files, out, name });
       const began = Date.now();
       try {
         await step.run(bench);

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// Overwrites and removes a file, or a folder with all it holds. Links are removed, not followed. What is gone already is no error.
 pub(crate) fn erase(path: &Path) -> io::Result<()> {

@@ -1,7 +1,7 @@
 // @ts-check
 // K-space: the reconstruction beside the zero-filled image, parted by a line that moves.
 
-import { changed } from "../pixels.mjs";
+import { changed, see } from "../pixels.mjs";
 
 /** @param {import("../bench.mjs").Bench} bench */
 export async function run(bench) {
@@ -15,12 +15,13 @@ export async function run(bench) {
   const set = async (/** @type {string} */ part) => {
     await page.locator("#parting").fill(part);
     await bench.settle(page);
-    return bench.eyes.see(page, ".over");
+    return see(page, ".over");
   };
   const [mostly, little] = [await set("5"), await set("95")];
   bench.check(changed(mostly, little, 12) > 2000, "the two images differ, and the line parts them");
   await set("50");
   await bench.shot(page, "compare");
   await page.keyboard.press("Escape");
-  bench.check((await page.locator("dialog.compare").count()) === 0, "Esc closes the comparison");
+  await page.waitForSelector("dialog.compare", { state: "detached" });
+  bench.check(await page.locator("#compare").isVisible(), "Esc closes the comparison");
 }

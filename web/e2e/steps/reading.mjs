@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { changed, isOverlay, where } from "../pixels.mjs";
+import { changed, isOverlay, see, where } from "../pixels.mjs";
 
 /** @param {import("../bench.mjs").Bench} bench */
 export async function run(bench) {
@@ -27,22 +27,22 @@ export async function run(bench) {
   bench.check((await page.locator(".finding[data-finding]").count()) === result.findings.length, "every finding is listed");
 
   // The overlay is seen, and gone when it is switched off.
-  const on = await bench.eyes.see(page);
+  const on = await see(page);
   bench.check(where(on, isOverlay).n > 200, `the overlay is on the canvas (${where(on, isOverlay).n} pixels)`);
   await page.locator("#overlay").uncheck();
   await bench.settle(page);
-  const off = await bench.eyes.see(page);
+  const off = await see(page);
   bench.check(where(off, isOverlay).n < 20, `the overlay is gone (${where(off, isOverlay).n} pixels)`);
   bench.check(changed(on, off) > 200, "switching the overlay changes the canvas");
   await page.locator("#overlay").check();
   await page.locator("#opacity").fill("0.1");
   await bench.settle(page);
-  const faint = await bench.eyes.see(page);
+  const faint = await see(page);
   bench.check(where(faint, isOverlay).n < where(on, isOverlay).n / 2, "a weak overlay is weak");
   await page.locator("#opacity").fill("0.55");
   await page.locator("[data-label=f0]").uncheck();
   await bench.settle(page);
-  bench.check(where(await bench.eyes.see(page), isOverlay).n < 20, "a label can be switched off by itself");
+  bench.check(where(await see(page), isOverlay).n < 20, "a label can be switched off by itself");
   await page.locator("[data-label=f0]").check();
 
   // Away from the lesion, and back by the list.
@@ -52,7 +52,7 @@ export async function run(bench) {
   const slice = async () => Number(/slice (\d+) of/.exec(await page.locator("#where").innerText())?.[1] ?? NaN);
   const away = await slice();
   bench.check(away - 1 < finding.box[2], `the arrow keys leave the lesion (slice ${away})`);
-  bench.check(where(await bench.eyes.see(page), isOverlay).n < 20, "no overlay where nothing was outlined");
+  bench.check(where(await see(page), isOverlay).n < 20, "no overlay where nothing was outlined");
   await page.locator(".finding[data-finding='0']").click();
   await page.mouse.move(5, 5);
   await bench.settle(page);
@@ -77,15 +77,15 @@ export async function run(bench) {
   }
 
   // Window and level, and a distance.
-  const before = await bench.eyes.see(page);
+  const before = await see(page);
   await page.getByLabel("Brightest value").fill("0.2");
   await page.getByLabel("Brightest value").press("Enter");
   await bench.settle(page);
-  bench.check(changed(before, await bench.eyes.see(page)) > 2000, "the window changes the canvas");
+  bench.check(changed(before, await see(page)) > 2000, "the window changes the canvas");
   await page.locator("#picture").focus();
   await page.keyboard.press("r");
   await bench.settle(page);
-  bench.check(changed(before, await bench.eyes.see(page)) < 500, "R brings the window back");
+  bench.check(changed(before, await see(page)) < 500, "R brings the window back");
   await page.keyboard.press("m");
   const box = await page.locator("#picture").boundingBox();
   if (box !== null) {
