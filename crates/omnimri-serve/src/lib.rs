@@ -18,6 +18,7 @@
 mod error;
 mod guard;
 mod limits;
+pub mod node;
 mod read;
 mod reply;
 mod routes;

@@ -1,6 +1,8 @@
 //! The server on a free loopback port, asked as any client would, with the embedded model.
 
 mod client;
+mod node;
+mod scu;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
