@@ -31,7 +31,11 @@ pub(super) fn amend(path: &Path, succession: &Succession) -> Result<()> {
     let description = text(&object, tags::SERIES_DESCRIPTION).unwrap_or_default();
     let version = format!(", version {}", succession.version);
     let room = 64 - version.len();
-    let described: String = description.chars().take(room).chain(version.chars()).collect();
+    let described: String = description
+        .chars()
+        .take(room)
+        .chain(version.chars())
+        .collect();
     object.put(DataElement::new(
         tags::SERIES_DESCRIPTION,
         VR::LO,

@@ -188,7 +188,11 @@ impl NodeConfig {
     pub fn validate(&self) -> Result<()> {
         let bad = |key, expected, found: &dyn std::fmt::Display| {
             let found = found.to_string();
-            Err(NodeError::BadConfig { key, expected, found })
+            Err(NodeError::BadConfig {
+                key,
+                expected,
+                found,
+            })
         };
         let title = "1 to 16 characters without a backslash or control character";
         if !is_title(&self.aet) {
@@ -229,12 +233,17 @@ impl NodeConfig {
             let key = "idle_s, max_object_bytes, read_attempts";
             return bad(key, "more than 0", &0);
         }
-        if let Some(root) = self.uid_root.as_deref().filter(|r| Uids::random(Some(r)).is_err()) {
+        if let Some(root) = self
+            .uid_root
+            .as_deref()
+            .filter(|r| Uids::random(Some(r)).is_err())
+        {
             return bad("uid_root", "a root of UIDs of at most 44 characters", &root);
         }
         if let Some(web) = &self.dicomweb {
             if !web.listen.ip().is_loopback() && web.token.as_ref().is_none_or(|t| t.len() < 16) {
-                let expected = "a token of 16 characters or more, on an address that other machines reach";
+                let expected =
+                    "a token of 16 characters or more, on an address that other machines reach";
                 return bad("dicomweb.token", expected, &"none or a shorter one");
             }
             if web.tls && self.tls.is_none() {

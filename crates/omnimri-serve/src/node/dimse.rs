@@ -219,7 +219,7 @@ impl Inbox {
             if let Some(value) = self.waiting.pop_front() {
                 return Ok(Ok(value));
             }
-            match association.receive()? {
+            match SyncAssociation::receive(association)? {
                 Pdu::PData { data } => self.waiting.extend(data),
                 Pdu::ReleaseRQ => return Ok(Err(Event::Release)),
                 Pdu::AbortRQ { .. } => return Ok(Err(Event::Abort)),
@@ -291,14 +291,15 @@ where
     S: Read + Write + CloseSocket,
     A: SyncAssociation<S>,
 {
-    association.send(&Pdu::PData {
+    let message = Pdu::PData {
         data: vec![PDataValue {
             presentation_context_id: id,
             value_type: PDataValueType::Command,
             is_last: true,
             data: command.encode(),
         }],
-    })?;
+    };
+    SyncAssociation::send(association, &message)?;
     Ok(())
 }
 

@@ -125,26 +125,36 @@ impl NodeError {
         Self::Protocol { found }
     }
 
-    /// True if there is no room left for data: the sender may try again later.
+    /// True if there is no room left for data, whatever was being done: it may be done later.
     pub(crate) fn is_out_of_resources(&self) -> bool {
-        use std::io::ErrorKind as K;
-        match self {
-            Self::File { source, .. } => matches!(
-                source.kind(),
-                K::StorageFull
-                    | K::QuotaExceeded
-                    | K::FileTooLarge
-                    | K::ReadOnlyFilesystem
-                    | K::OutOfMemory
-            ),
-            Self::Index { source } => source.sqlite_error_code().is_some_and(|code| {
-                use rusqlite::ErrorCode as C;
+        if let Self::Index { source } = self {
+            use rusqlite::ErrorCode as C;
+            return source.sqlite_error_code().is_some_and(|code| {
                 matches!(
                     code,
-                    C::DiskFull | C::SystemIoFailure | C::OutOfMemory | C::DatabaseBusy | C::CannotOpen
+                    C::DiskFull
+                        | C::SystemIoFailure
+                        | C::OutOfMemory
+                        | C::DatabaseBusy
+                        | C::CannotOpen
                 )
-            }),
-            _ => false,
+            });
         }
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = next {
+            if let Some(io) = error.downcast_ref::<std::io::Error>() {
+                use std::io::ErrorKind as K;
+                return matches!(
+                    io.kind(),
+                    K::StorageFull
+                        | K::QuotaExceeded
+                        | K::FileTooLarge
+                        | K::ReadOnlyFilesystem
+                        | K::OutOfMemory
+                );
+            }
+            next = error.source();
+        }
+        false
     }
 }

@@ -145,7 +145,10 @@ fn orientation(object: &InMemDicomObject) -> Option<[f64; 6]> {
     };
     let in_group = |group| -> Option<[f64; 6]> {
         let item = object.get(group)?.items()?.first()?;
-        of(item.get(tags::PLANE_ORIENTATION_SEQUENCE)?.items()?.first()?)
+        of(item
+            .get(tags::PLANE_ORIENTATION_SEQUENCE)?
+            .items()?
+            .first()?)
     };
     of(object)
         .or_else(|| in_group(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE))

@@ -155,7 +155,8 @@ impl Node {
     /// # Errors
     /// If the index cannot be read.
     pub fn counts(&self) -> Result<Counts> {
-        let [objects, due, readings, failed, waiting, sent, refused] = self.intake.store.counts()?;
+        let [objects, due, readings, failed, waiting, sent, refused] =
+            self.intake.store.counts()?;
         Ok(Counts {
             objects,
             due,

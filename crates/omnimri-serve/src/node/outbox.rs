@@ -40,7 +40,8 @@ impl Sender {
                     if silent == 1 {
                         tracing::warn!("cannot send: {error}");
                     }
-                    std::thread::sleep(Duration::from_millis(200));
+                    // The index may be out of room, so that nothing could be put off.
+                    std::thread::sleep(Duration::from_secs_f64(self.config.retry_s.min(5.0)));
                 }
             }
         }

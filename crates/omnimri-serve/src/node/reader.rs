@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use omnimri_report::dicom::SegmentationType;
-use omnimri_workflow::{DicomOptions, Engine, Error, ReadOptions};
+use omnimri_workflow::{DicomOptions, Engine, Error, FormatOptions, ReadOptions};
 
 use super::amend::{self, Succession};
 use super::config::NodeConfig;
@@ -18,6 +18,13 @@ use super::instance::Instance;
 use super::receive::{Intake, next_attempt, now_ms, reading_key};
 use super::select::is_read;
 use super::store::{Due, NewObject, Reading, Stored};
+
+/// An object of a result.
+struct Object {
+    path: PathBuf,
+    bytes: u64,
+    instance: Instance,
+}
 
 /// Reads studies, one after the other.
 pub(super) struct Reader {
@@ -66,8 +73,8 @@ impl Reader {
             };
             if let Err(error) = self.study(study) {
                 tracing::error!("study {}: {error}", study.study_uid);
-                // The index itself may be out of room: not as fast as possible.
-                std::thread::sleep(Duration::from_millis(500));
+                // The index may be out of room, so that nothing could be put off.
+                std::thread::sleep(Duration::from_secs_f64(self.config.retry_s.min(5.0)));
             }
         }
     }
@@ -112,15 +119,18 @@ impl Reader {
         reading.folder = Some(folders.relative(&folder));
         let new: Vec<NewObject<'_>> = objects
             .iter()
-            .map(|(path, bytes, instance)| NewObject {
-                instance,
-                path: folders.relative(path),
-                bytes: *bytes,
+            .map(|object| NewObject {
+                instance: &object.instance,
+                path: folders.relative(&object.path),
+                bytes: object.bytes,
                 image: false,
             })
             .collect();
         let peers = &self.config.peers;
-        let peers: Vec<_> = peers.iter().map(|p| (p.aet.clone(), p.commitment)).collect();
+        let peers: Vec<_> = peers
+            .iter()
+            .map(|p| (p.aet.clone(), p.commitment))
+            .collect();
         reading.done_ms = now_ms();
         store.finish(&reading, &new, &peers)?;
         tracing::info!(
@@ -164,11 +174,7 @@ impl Reader {
     }
 
     /// Reads images into a result folder, all of it on the disk when this returns; and the objects that are kept.
-    fn read(
-        &self,
-        reading: &Reading,
-        images: &[&Stored],
-    ) -> Result<(PathBuf, Vec<(PathBuf, u64, Instance)>)> {
+    fn read(&self, reading: &Reading, images: &[&Stored]) -> Result<(PathBuf, Vec<Object>)> {
         let folders = &self.intake.folders;
         let name: String = reading.key.chars().take(32).collect();
         let input = self.work().join(&name);
@@ -185,15 +191,20 @@ impl Reader {
             let file = folders.root.join(&image.path);
             std::fs::hard_link(&file, &link).map_err(NodeError::file(&link))?;
         }
-        let mut options = ReadOptions::default();
-        options.open = self.intake.open.clone();
-        options.formats.dicom = Some(DicomOptions {
-            segmentation: match self.config.label_map {
-                true => SegmentationType::LabelMap,
-                false => SegmentationType::Binary,
+        let options = ReadOptions {
+            open: self.intake.open.clone(),
+            formats: FormatOptions {
+                dicom: Some(DicomOptions {
+                    segmentation: match self.config.label_map {
+                        true => SegmentationType::LabelMap,
+                        false => SegmentationType::Binary,
+                    },
+                    uid_root: self.config.uid_root.clone(),
+                }),
+                bids: false,
             },
-            uid_root: self.config.uid_root.clone(),
-        });
+            ..ReadOptions::default()
+        };
         let outcome = self.engine.read(&input, &results, Some(&name), &options);
         let _ = std::fs::remove_dir_all(&input);
         let folder = outcome?.folder;
@@ -213,9 +224,15 @@ impl Reader {
             if let Some(succession) = &succession {
                 amend::amend(&path, succession)?;
             }
-            let bytes = std::fs::metadata(&path).map_err(NodeError::file(&path))?.len();
+            let bytes = std::fs::metadata(&path)
+                .map_err(NodeError::file(&path))?
+                .len();
             let instance = Instance::of(&path, &self.intake.open)?;
-            objects.push((path, bytes, instance));
+            objects.push(Object {
+                path,
+                bytes,
+                instance,
+            });
         }
         sync_tree(&folder)?;
         sync_folder(&results)?;

@@ -148,8 +148,7 @@ impl Intake {
         earlier: &Stored,
     ) -> std::result::Result<Accepted, Refusal> {
         let path = self.folders.root.join(&earlier.path);
-        let before =
-            DicomHeader::read(&path, &self.open).map_err(|e| Refusal::Failed(e.into()))?;
+        let before = DicomHeader::read(&path, &self.open).map_err(|e| Refusal::Failed(e.into()))?;
         // The same elements may come in another transfer syntax, or with other lengths of sequences.
         if to_json(&before.object) == to_json(&header.object) {
             return Ok(Accepted {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dicom_dictionary_std::uids;
 use dicom_ul::association::server::{AccessControl, Negotiation, ServerAssociationOptions};
-use dicom_ul::association::{CloseSocket, ServerAssociation, SyncAssociation, read_pdu_from_wire};
+use dicom_ul::association::{CloseSocket, ServerAssociation, read_pdu_from_wire};
 use dicom_ul::pdu::{
     AssociationRJ, AssociationRJResult, AssociationRJServiceProviderPresentationReason,
     AssociationRJServiceUserReason, AssociationRJSource, Pdu, PresentationContextNegotiated,
@@ -197,11 +197,7 @@ impl Acceptor {
     }
 
     /// Answers messages; true if the peer asked for release, false if it is gone.
-    fn messages<S>(
-        &self,
-        association: &mut ServerAssociation<S>,
-        inbox: &mut Inbox,
-    ) -> Result<bool>
+    fn messages<S>(&self, association: &mut ServerAssociation<S>, inbox: &mut Inbox) -> Result<bool>
     where
         S: Read + Write + CloseSocket,
     {
@@ -291,9 +287,7 @@ impl Acceptor {
         let meta = Meta {
             class_uid: &class,
             sop_uid: &uid,
-            transfer_syntax: context
-                .transfer_syntax
-                .trim_end_matches(|c: char| c == '\0' || c == ' '),
+            transfer_syntax: context.transfer_syntax.trim_end_matches(['\0', ' ']),
             sender: caller,
         };
         let most = self.config.max_object_bytes;
@@ -340,13 +334,14 @@ impl Acceptor {
             return Ok(Command::response(command, status::UNRECOGNIZED_OPERATION));
         }
         let report = commitment::receive(association, inbox, context, &self.intake)?;
-        let status = match report.and_then(|r| commitment::record(&r, caller, &self.intake, &self.config)) {
-            Ok(()) => status::SUCCESS,
-            Err(error) => {
-                tracing::warn!("N-EVENT-REPORT from {caller}: {error}");
-                0x0110 // Processing failure (PS3.7 C.5.12).
-            }
-        };
+        let status =
+            match report.and_then(|r| commitment::record(&r, caller, &self.intake, &self.config)) {
+                Ok(()) => status::SUCCESS,
+                Err(error) => {
+                    tracing::warn!("N-EVENT-REPORT from {caller}: {error}");
+                    0x0110 // Processing failure (PS3.7 C.5.12).
+                }
+            };
         Ok(Command::response(command, status))
     }
 }

@@ -57,11 +57,7 @@ impl Caller<'_> {
     }
 
     /// Runs `talk` on an association with `options`.
-    fn with<T>(
-        &self,
-        options: ClientAssociationOptions<'_>,
-        talk: impl Talk<T>,
-    ) -> Result<T> {
+    fn with<T>(&self, options: ClientAssociationOptions<'_>, talk: impl Talk<T>) -> Result<T> {
         use dicom_ul::association::Error as E;
         let address = self.peer.address.as_str();
         let wrong = |e: E| match e {
@@ -114,8 +110,16 @@ impl Caller<'_> {
     /// If the peer cannot be reached or refuses.
     pub fn ask(&self, transaction_uid: &str, items: &[Waiting]) -> Result<bool> {
         let class = uids::STORAGE_COMMITMENT_PUSH_MODEL;
-        let options = self.options().with_presentation_context(class, SYNTAXES.to_vec());
-        let asked = self.with(options, Ask { transaction_uid, items });
+        let options = self
+            .options()
+            .with_presentation_context(class, SYNTAXES.to_vec());
+        let asked = self.with(
+            options,
+            Ask {
+                transaction_uid,
+                items,
+            },
+        );
         match asked {
             Err(NodeError::Peer { found, .. }) if found == NO_CONTEXT => Ok(false),
             other => other,
@@ -143,7 +147,10 @@ struct SendAll<'a> {
 }
 
 impl Talk<()> for SendAll<'_> {
-    fn talk<S: Read + Write + CloseSocket>(self, mut association: ClientAssociation<S>) -> Result<()> {
+    fn talk<S: Read + Write + CloseSocket>(
+        self,
+        mut association: ClientAssociation<S>,
+    ) -> Result<()> {
         let mut inbox = Inbox::default();
         for (n, item) in self.items.iter().enumerate() {
             let Some((id, syntax)) = context(&association, &item.class_uid) else {
@@ -192,7 +199,10 @@ struct Ask<'a> {
 }
 
 impl Talk<bool> for Ask<'_> {
-    fn talk<S: Read + Write + CloseSocket>(self, mut association: ClientAssociation<S>) -> Result<bool> {
+    fn talk<S: Read + Write + CloseSocket>(
+        self,
+        mut association: ClientAssociation<S>,
+    ) -> Result<bool> {
         let class = uids::STORAGE_COMMITMENT_PUSH_MODEL;
         let Some((id, syntax)) = context(&association, class) else {
             return Ok(false);
@@ -228,9 +238,7 @@ fn context<S: Read + Write + CloseSocket>(
     let found = contexts.iter().find(|c| {
         c.abstract_syntax == class && c.reason == PresentationContextResultReason::Acceptance
     })?;
-    let syntax = found
-        .transfer_syntax
-        .trim_end_matches(|c: char| c == '\0' || c == ' ');
+    let syntax = found.transfer_syntax.trim_end_matches(['\0', ' ']);
     Some((found.id, syntax.to_owned()))
 }
 

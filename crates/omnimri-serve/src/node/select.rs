@@ -48,7 +48,10 @@ impl Rule {
 
 /// What the first rule that holds says; read where none does.
 pub(super) fn is_read(rules: &[Rule], series: &SeriesTraits) -> bool {
-    rules.iter().find(|r| r.holds(series)).is_none_or(|r| r.read)
+    rules
+        .iter()
+        .find(|r| r.holds(series))
+        .is_none_or(|r| r.read)
 }
 
 /// Does `text` match `pattern`, in which `*` is any text and `?` any character? Case does not matter (PS3.4 C.2.2.2.4).

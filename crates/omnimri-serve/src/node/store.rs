@@ -196,7 +196,7 @@ impl Store {
     pub fn find(&self, sop_uid: &str) -> Result<Option<Stored>> {
         let sql = format!("SELECT {STORED} FROM instance WHERE sop_uid = ?1");
         let db = self.db();
-        let mut statement = db.prepare_cached(&sql)?;
+        let mut statement = db.prepare(&sql)?;
         Ok(statement.query_row([sop_uid], Stored::of).optional()?)
     }
 
@@ -204,7 +204,7 @@ impl Store {
     pub fn patient_of(&self, study_uid: &str) -> Result<Option<String>> {
         let db = self.db();
         let sql = "SELECT patient FROM study WHERE study_uid = ?1";
-        let mut statement = db.prepare_cached(sql)?;
+        let mut statement = db.prepare(sql)?;
         Ok(statement.query_row([study_uid], |r| r.get(0)).optional()?)
     }
 
@@ -214,7 +214,7 @@ impl Store {
         let transaction = db.transaction()?;
         let i = new.instance;
         transaction
-            .prepare_cached(
+            .prepare(
                 "INSERT INTO study (study_uid, patient, last_ms, due) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (study_uid) DO UPDATE SET
                      last_ms = CASE WHEN ?4 THEN MAX(last_ms, ?3) ELSE last_ms END,
@@ -230,7 +230,7 @@ impl Store {
     /// Studies with unread images, none newer than `before_ms`; those that failed only from their next attempt on.
     pub fn due(&self, before_ms: i64, now_ms: i64) -> Result<Vec<Due>> {
         let db = self.db();
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare(
             "SELECT study_uid, last_ms, attempts FROM study
              WHERE due = 1 AND last_ms <= ?1 AND next_ms <= ?2 ORDER BY last_ms LIMIT 64",
         )?;
@@ -254,7 +254,7 @@ impl Store {
     pub fn select(&self, filter: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Stored>> {
         let sql = format!("SELECT {STORED} FROM instance WHERE {filter}");
         let db = self.db();
-        let mut statement = db.prepare_cached(&sql)?;
+        let mut statement = db.prepare(&sql)?;
         let rows = statement.query_map(values, Stored::of)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -262,7 +262,7 @@ impl Store {
     /// Is there a reading with this key?
     pub fn is_read(&self, key: &str) -> Result<bool> {
         let db = self.db();
-        let mut statement = db.prepare_cached("SELECT 1 FROM reading WHERE key = ?1")?;
+        let mut statement = db.prepare("SELECT 1 FROM reading WHERE key = ?1")?;
         Ok(statement.exists([key])?)
     }
 
@@ -271,7 +271,7 @@ impl Store {
         let db = self.db();
         let sql =
             "SELECT version, key FROM reading WHERE study_uid = ?1 ORDER BY version DESC LIMIT 1";
-        let mut statement = db.prepare_cached(sql)?;
+        let mut statement = db.prepare(sql)?;
         let row = statement.query_row([study_uid], |r| Ok((r.get(0)?, r.get(1)?)));
         Ok(row.optional()?)
     }
@@ -352,7 +352,7 @@ impl Store {
     /// What may be sent to a peer now, oldest first.
     pub fn waiting(&self, peer: &str, now_ms: i64) -> Result<Vec<Waiting>> {
         let db = self.db();
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare(
             "SELECT o.id, o.attempts, i.sop_uid, i.class_uid, i.path FROM outbox o JOIN instance i USING (sop_uid)
              WHERE o.peer = ?1 AND o.state = 'waiting' AND o.next_ms <= ?2 ORDER BY o.id LIMIT 64",
         )?;
@@ -363,7 +363,7 @@ impl Store {
     /// What was sent to a peer and is to be committed to.
     pub fn uncommitted(&self, peer: &str, now_ms: i64) -> Result<Vec<Waiting>> {
         let db = self.db();
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare(
             "SELECT o.id, o.attempts, i.sop_uid, i.class_uid, i.path FROM outbox o JOIN instance i USING (sop_uid)
              WHERE o.peer = ?1 AND o.state = 'sent' AND o.commitment IN ('wanted', 'asked') AND o.next_ms <= ?2
              ORDER BY o.id LIMIT 256",
@@ -475,15 +475,10 @@ fn waiting_row(r: &Row<'_>) -> rusqlite::Result<Waiting> {
     })
 }
 
-fn insert(
-    db: &Connection,
-    new: &NewObject<'_>,
-    now_ms: i64,
-    made_by: Option<i64>,
-) -> Result<()> {
+fn insert(db: &Connection, new: &NewObject<'_>, now_ms: i64, made_by: Option<i64>) -> Result<()> {
     let i = new.instance;
     let json = |e: serde_json::Error| NodeError::protocol(e.to_string());
-    db.prepare_cached(
+    db.prepare(
         "INSERT INTO instance (sop_uid, class_uid, study_uid, series_uid, transfer_syntax, path, bytes, received_ms, made_by,
              image, traits, attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?

@@ -149,7 +149,13 @@ fn only_those_who_may_call_are_answered() {
     let node = start(config, dir.path());
     let call = |calling: &str, called: &str| {
         let syntaxes = &[uids::IMPLICIT_VR_LITTLE_ENDIAN];
-        Scu::connect(node.address(), calling, called, uids::VERIFICATION, syntaxes)
+        Scu::connect(
+            node.address(),
+            calling,
+            called,
+            uids::VERIFICATION,
+            syntaxes,
+        )
     };
     let mut good = call("SCANNER", "OMNIMRI").expect("an association");
     assert_eq!(good.echo(), Some(0));
@@ -255,7 +261,10 @@ fn what_is_wrong_is_refused_and_nothing_of_it_is_kept() {
     let data = encode(&slice("1.2.3", "P1", 1));
     assert_eq!(scu.store_as(MR, "1.2.3.99", &data), Some(0xc000));
     assert_eq!(scu.store_as(MR, "1.2.3.99", b"no data set"), Some(0xc000));
-    assert_eq!(scu.store_as(MR, "1.2.3.99", &vec![0; 200_000]), Some(0xa700));
+    assert_eq!(
+        scu.store_as(MR, "1.2.3.99", &vec![0; 200_000]),
+        Some(0xa700)
+    );
     let ct = uids::CT_IMAGE_STORAGE;
     assert_eq!(scu.store_as(ct, "1.2.3.99", &data), Some(0x0122));
     assert_eq!(scu.store_as(MR, "../../etc", &data), Some(0x0122));
@@ -274,7 +283,11 @@ fn what_is_wrong_is_refused_and_nothing_of_it_is_kept() {
     let jpeg_ls = &[uids::JPEGLS_LOSSLESS];
     assert!(Scu::connect(node.address(), "A", "OMNIMRI", MR, jpeg_ls).is_err());
     // Bytes that are no association.
-    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[1, 0, 0xff, 0xff, 0xff, 0xff], &[4; 64]] {
+    for bytes in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[1, 0, 0xff, 0xff, 0xff, 0xff],
+        &[4; 64],
+    ] {
         let mut stream = TcpStream::connect(node.address()).unwrap();
         stream.write_all(bytes).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -290,7 +303,10 @@ fn a_folder_belongs_to_one_node() {
     let dir = tempfile::tempdir().unwrap();
     let _node = start(config(), dir.path());
     let error = Node::start(config(), dir.path(), engine()).err();
-    assert!(matches!(error, Some(NodeError::BadConfig { key: "--data", .. })));
+    assert!(matches!(
+        error,
+        Some(NodeError::BadConfig { key: "--data", .. })
+    ));
 }
 
 /// A request as it goes over the wire; status, head and body of the answer.
@@ -300,7 +316,10 @@ fn http(address: SocketAddr, request: &str, body: &[u8]) -> (u16, String, Vec<u8
     stream.write_all(body).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("an answer");
-    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+    let end = bytes
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .expect("a head");
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status = head[9..12].parse().expect("a status");
     (status, head, bytes[end + 4..].to_vec())
@@ -348,7 +367,10 @@ fn dicomweb_stores_finds_and_gives_back() {
     let (status, _, answer) = http(web, &request, &body);
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert_eq!(status, 202, "{answer}");
-    assert!(answer.contains("1.2.3.1.1") && answer.contains("00081198"), "{answer}");
+    assert!(
+        answer.contains("1.2.3.1.1") && answer.contains("00081198"),
+        "{answer}"
+    );
     assert_eq!(node.counts().unwrap().objects, 1);
 
     for (path, n) in [
@@ -383,6 +405,12 @@ fn dicomweb_stores_finds_and_gives_back() {
     let origin = "Origin: https://viewer.example.org\r\n";
     let (status, head, _) = get(web, "/studies", origin);
     assert_eq!(status, 200);
-    assert!(head.to_lowercase().contains("access-control-allow-origin: https://viewer.example.org"));
-    assert_eq!(get(web, "/studies", "Origin: https://evil.example.org\r\n").0, 403);
+    assert!(
+        head.to_lowercase()
+            .contains("access-control-allow-origin: https://viewer.example.org")
+    );
+    assert_eq!(
+        get(web, "/studies", "Origin: https://evil.example.org\r\n").0,
+        403
+    );
 }

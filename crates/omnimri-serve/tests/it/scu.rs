@@ -30,7 +30,10 @@ impl Scu {
         let association = ClientAssociationOptions::new()
             .calling_ae_title(calling.to_owned())
             .called_ae_title(called.to_owned())
-            .with_presentation_context(class.to_owned(), syntaxes.iter().map(|s| s.to_string()).collect())
+            .with_presentation_context(
+                class.to_owned(),
+                syntaxes.iter().map(|s| s.to_string()).collect(),
+            )
             .establish(address)?;
         let id = association.presentation_contexts()[0].id;
         Ok(Self {
@@ -52,13 +55,21 @@ impl Scu {
     }
 
     /// Sends a command and what follows it; the status of the response, `None` if the node ended the association.
-    fn message(&mut self, field: u16, uid: Option<(&str, &str)>, data: Option<&[u8]>) -> Option<u16> {
+    fn message(
+        &mut self,
+        field: u16,
+        uid: Option<(&str, &str)>,
+        data: Option<&[u8]>,
+    ) -> Option<u16> {
         self.message += 1;
         let us = |tag, v: u16| DataElement::new(tag, VR::US, dicom_value!(U16, [v]));
         let mut elements = vec![
             us(tags::COMMAND_FIELD, field),
             us(tags::MESSAGE_ID, self.message),
-            us(tags::COMMAND_DATA_SET_TYPE, if data.is_some() { 1 } else { 0x0101 }),
+            us(
+                tags::COMMAND_DATA_SET_TYPE,
+                if data.is_some() { 1 } else { 0x0101 },
+            ),
         ];
         if let Some((class, instance)) = uid {
             let ui = |tag, v: &str| DataElement::new(tag, VR::UI, PrimitiveValue::from(v));
@@ -110,7 +121,11 @@ impl Scu {
     pub fn store(&mut self, object: &InMemDicomObject) -> Option<u16> {
         let text = |tag| object.element(tag).unwrap().to_str().unwrap().into_owned();
         let data = encode(object);
-        self.store_as(&text(tags::SOP_CLASS_UID), &text(tags::SOP_INSTANCE_UID), &data)
+        self.store_as(
+            &text(tags::SOP_CLASS_UID),
+            &text(tags::SOP_INSTANCE_UID),
+            &data,
+        )
     }
 
     pub fn release(self) {
@@ -171,7 +186,11 @@ pub fn slice(study: &str, patient: &str, k: usize) -> InMemDicomObject {
     let pixel = |i: usize| {
         let (y, x) = (i / 32, i % 32);
         let inside = (y as f64 - 16.0).hypot(x as f64 - 15.0) < 12.0;
-        if inside { 500 + (i % 37) as u16 } else { (i % 7) as u16 }
+        if inside {
+            500 + (i % 37) as u16
+        } else {
+            (i % 7) as u16
+        }
     };
     let pixels: Vec<u16> = (0..32 * 32).map(pixel).collect();
     object.put(DataElement::new(

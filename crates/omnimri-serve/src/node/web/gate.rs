@@ -13,11 +13,7 @@ use super::Shared;
 use super::reply::Refusal;
 
 /// Lets a request through, or says why not; answers preflight requests of pages (Fetch standard, CORS protocol).
-pub(super) async fn check(
-    State(shared): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn check(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let named = |origin: &HeaderValue| {
         let text = origin.to_str().unwrap_or_default();
@@ -42,13 +38,16 @@ fn allowed(shared: &Shared, request: &Request, named_origin: bool) -> Result<(),
     if shared.web.listen.ip().is_loopback() {
         let host = text(request, header::HOST).and_then(|h| h.parse::<Authority>().ok());
         if !host.is_some_and(|h| is_local(h.host())) {
-            return Err(Refusal::forbidden("expected a Host header that names this machine"));
+            return Err(Refusal::forbidden(
+                "expected a Host header that names this machine",
+            ));
         }
     }
     if let Some(origin) = text(request, header::ORIGIN).filter(|_| !named_origin) {
         let origin = origin.parse::<Uri>().ok();
         if !origin.is_some_and(|o| o.host().is_some_and(is_local)) {
-            let why = "expected a page of this machine, or of the origins that the configuration names";
+            let why =
+                "expected a page of this machine, or of the origins that the configuration names";
             return Err(Refusal::forbidden(why));
         }
     }
@@ -95,7 +94,9 @@ fn preflight() -> Response {
         ),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
     ] {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        answer
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     answer
 }

@@ -161,7 +161,8 @@ impl TlsListener {
                 tokio::spawn(async move {
                     let _place = place;
                     let shake = acceptor.accept(stream);
-                    if let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_secs(10), shake).await
+                    if let Ok(Ok(stream)) =
+                        tokio::time::timeout(Duration::from_secs(10), shake).await
                     {
                         // Nobody listens any more: the server stops.
                         let _ = give.send((stream, peer)).await;
@@ -204,7 +205,10 @@ fn router(shared: Shared) -> Router {
         .route(&below("/metadata"), get(wado::metadata))
         .route(&below("/instances"), get(qido::instances_of))
         .route(&below("/instances/{instance}"), get(wado::instance))
-        .route(&below("/instances/{instance}/metadata"), get(wado::metadata))
+        .route(
+            &below("/instances/{instance}/metadata"),
+            get(wado::metadata),
+        )
         .route(
             &below("/instances/{instance}/frames/{frames}"),
             get(wado::frames),
@@ -220,7 +224,9 @@ fn router(shared: Shared) -> Router {
 }
 
 /// A place among the answers being put together; 503 when none gets free for a while.
-async fn place(shared: &Shared) -> std::result::Result<tokio::sync::OwnedSemaphorePermit, reply::Refusal> {
+async fn place(
+    shared: &Shared,
+) -> std::result::Result<tokio::sync::OwnedSemaphorePermit, reply::Refusal> {
     let place = Arc::clone(&shared.places).acquire_owned();
     match tokio::time::timeout(Duration::from_secs(10), place).await {
         Ok(Ok(place)) => Ok(place),

@@ -146,11 +146,13 @@ pub(super) fn parameter(value: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const BODY: &[u8] = b"ignored\r\n--x\r\nContent-Type: Application/DICOM\r\nX: y\r\n\r\none\r\n--y\r\n\
+    const BODY: &[u8] =
+        b"ignored\r\n--x\r\nContent-Type: Application/DICOM\r\nX: y\r\n\r\none\r\n--y\r\n\
         --x\r\n\r\n\r\n--x--\r\nafter";
 
     fn split(chunk: usize) -> (Vec<(String, Vec<u8>)>, bool) {
-        let mut parts = Parts::of("multipart/related; type=\"application/dicom\"; boundary=x").unwrap();
+        let mut parts =
+            Parts::of("multipart/related; type=\"application/dicom\"; boundary=x").unwrap();
         let (mut all, mut open) = (Vec::new(), None);
         for bytes in BODY.chunks(chunk) {
             for piece in parts.push(bytes).unwrap() {

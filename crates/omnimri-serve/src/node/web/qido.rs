@@ -207,7 +207,9 @@ fn values(element: Option<&Value>) -> Vec<String> {
 fn matches(tag: &str, wanted: &str, value: &str) -> bool {
     let is_uid = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if tag.ends_with("000D") || tag.ends_with("000E") || tag == "00080018" || tag == "00080016" {
-        return wanted.split([',', '\\']).any(|uid| is_uid(uid) && uid == value);
+        return wanted
+            .split([',', '\\'])
+            .any(|uid| is_uid(uid) && uid == value);
     }
     // Dates and times.
     let timed = ["00080020", "00080030", "00080021", "00080031", "00100030"];
@@ -263,9 +265,14 @@ fn described(level: Level, group: &[Stored]) -> Map<String, Value> {
     };
     let distinct = |of: &dyn Fn(&Stored) -> String| {
         let all: std::collections::BTreeSet<String> = group.iter().map(of).collect();
-        all.into_iter().filter(|v| !v.is_empty()).collect::<Vec<_>>()
+        all.into_iter()
+            .filter(|v| !v.is_empty())
+            .collect::<Vec<_>>()
     };
-    set.insert("00080005".into(), json!({"vr": "CS", "Value": ["ISO_IR 192"]}));
+    set.insert(
+        "00080005".into(),
+        json!({"vr": "CS", "Value": ["ISO_IR 192"]}),
+    );
     copy(&mut set, &STUDY);
     let study = format!("/dicom-web/studies/{}", first.study_uid);
     match level {
@@ -274,12 +281,18 @@ fn described(level: Level, group: &[Stored]) -> Map<String, Value> {
             set.insert("00080061".into(), json!({"vr": "CS", "Value": modalities}));
             let n = distinct(&|o| o.series_uid.clone()).len();
             set.insert("00201206".into(), json!({"vr": "IS", "Value": [n]}));
-            set.insert("00201208".into(), json!({"vr": "IS", "Value": [group.len()]}));
+            set.insert(
+                "00201208".into(),
+                json!({"vr": "IS", "Value": [group.len()]}),
+            );
             set.insert("00081190".into(), json!({"vr": "UR", "Value": [study]}));
         }
         Level::Series => {
             copy(&mut set, &SERIES);
-            set.insert("00201209".into(), json!({"vr": "IS", "Value": [group.len()]}));
+            set.insert(
+                "00201209".into(),
+                json!({"vr": "IS", "Value": [group.len()]}),
+            );
             let url = format!("{study}/series/{}", first.series_uid);
             set.insert("00081190".into(), json!({"vr": "UR", "Value": [url]}));
         }

@@ -69,9 +69,11 @@ async fn found(shared: &Shared, place: Place) -> Result<Vec<Stored>, Refusal> {
 
 async fn retrieve(shared: Shared, place: Place, headers: &HeaderMap) -> Result<Response, Refusal> {
     let accept = accepted(headers);
-    let multipart = accept.is_empty() || accept.contains("multipart/related") || accept.contains("*/*");
+    let multipart =
+        accept.is_empty() || accept.contains("multipart/related") || accept.contains("*/*");
     let single = accept.contains("application/dicom") && !accept.contains("multipart/related");
-    if !multipart && !(single && place.instance.is_some()) {
+    let single = single && place.instance.is_some();
+    if !multipart && !single {
         return Err(Refusal::new(
             StatusCode::NOT_ACCEPTABLE,
             "expected Accept: multipart/related; type=\"application/dicom\"",
@@ -162,14 +164,15 @@ pub(super) async fn frames(
     };
     let permit = super::place(&shared).await?;
     let objects = found(&shared, place).await?;
-    let path = objects.first().map(|o| shared.intake.folders.root.join(&o.path));
+    let path = objects
+        .first()
+        .map(|o| shared.intake.folders.root.join(&o.path));
     let path = path.ok_or_else(Refusal::not_found)?;
     let open = shared.intake.open.clone();
     // The first frame tells whether there are frames at all; the others follow as the client takes them.
     let (first_path, first_open, first) = (path.clone(), open.clone(), numbers[0]);
-    let first = tokio::task::spawn_blocking(move || {
-        read_dicom_frame(&first_path, first - 1, &first_open)
-    });
+    let first =
+        tokio::task::spawn_blocking(move || read_dicom_frame(&first_path, first - 1, &first_open));
     let (syntax, bytes) = first
         .await
         .map_err(|_| Refusal::bad("the frame could not be read"))?
