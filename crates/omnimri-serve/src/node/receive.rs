@@ -80,7 +80,7 @@ impl Intake {
         mut incoming: Incoming,
         named: Option<(&str, &str)>,
         study: Option<&str>,
-    ) -> std::result::Result<Accepted, Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let bytes = incoming.sync()?;
         let header = DicomHeader::read(incoming.path(), &self.open)
             .map_err(|e| Refusal::Malformed(e.to_string()))?;
@@ -146,7 +146,7 @@ impl Intake {
         header: &DicomHeader,
         instance: Instance,
         earlier: &Stored,
-    ) -> std::result::Result<Accepted, Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let path = self.folders.root.join(&earlier.path);
         let before = DicomHeader::read(&path, &self.open).map_err(|e| Refusal::Failed(e.into()))?;
         // The same elements may come in another transfer syntax, or with other lengths of sequences.
