@@ -67,6 +67,7 @@ CREATE TABLE outbox (
     sent_ms INTEGER,
     commitment TEXT,               -- NULL: not asked; wanted, asked, committed, failed
     transaction_uid TEXT,
+    denials INTEGER NOT NULL DEFAULT 0, -- times that the peer did not commit to it
     UNIQUE (sop_uid, peer)
 ) STRICT;
 CREATE INDEX outbox_next ON outbox (peer, state, next_ms);
@@ -435,8 +436,9 @@ impl Store {
         } else {
             // Sent again a few times; then a person must look.
             "UPDATE outbox SET
-                 commitment = CASE WHEN attempts < 5 THEN 'wanted' ELSE 'failed' END,
-                 state = CASE WHEN attempts < 5 THEN 'waiting' ELSE state END,
+                 commitment = CASE WHEN denials < 4 THEN 'wanted' ELSE 'failed' END,
+                 state = CASE WHEN denials < 4 THEN 'waiting' ELSE state END,
+                 denials = denials + 1,
                  error = 'the peer did not commit to it', next_ms = ?4
              WHERE transaction_uid = ?1 AND peer = ?2 AND sop_uid = ?3 AND commitment = 'asked'"
         };

@@ -216,7 +216,7 @@ fn matches(tag: &str, wanted: &str, value: &str) -> bool {
     if timed.contains(&tag)
         && let Some((from, to)) = wanted.split_once('-')
     {
-        let head = &value[..to.len().min(value.len())];
+        let head = value.get(..to.len()).unwrap_or(value);
         return (from.is_empty() || value >= from) && (to.is_empty() || head <= to);
     }
     matches_pattern(wanted, value)
