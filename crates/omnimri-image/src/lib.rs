@@ -34,8 +34,8 @@ pub mod volume_ops;
 pub mod write_beside;
 
 pub use dicom::{
-    DicomSeries, SeriesFiles, SourceSeries, SourceSlice, dicom_series, paint_dicom_labels,
-    read_dicom, read_dicom_files, read_dicom_series,
+    DicomHeader, DicomSeries, SeriesFiles, SourceSeries, SourceSlice, dicom_series,
+    paint_dicom_labels, read_dicom, read_dicom_files, read_dicom_frame, read_dicom_series,
 };
 pub use error::{Error, Result};
 pub use geometry::{Affine, Geometry, Plane, Trust, Zyx};

@@ -9,6 +9,7 @@
 //! - `jobs`: the queue, its workers, uploads and results; `read`: one file read while the client waits
 //! - `answer`: questions about an image; `chat`: the same in the form of the OpenAI API
 //! - `page`: the viewer, embedded where it was built; `corrections`: versions of a result by named persons, and training data
+//! - [`node`]: the DICOM node
 //! - `access`: tokens, TLS, hosts, rates; `slow`: clients that hold places; `names`: what clients call things, made harmless
 //! - `budget`: memory for readers; `erase`, `retention`: what is removed, and how; `audit`, `metrics`: what happened
 
@@ -27,6 +28,7 @@ mod jobs;
 mod limits;
 mod metrics;
 mod names;
+pub mod node;
 mod page;
 mod read;
 mod reply;

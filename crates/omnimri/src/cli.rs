@@ -46,6 +46,8 @@ pub enum Command {
     Eval(Eval),
     /// HTTP interface on this machine
     Serve(Serve),
+    /// DICOM node: studies in over the network, results out
+    Node(Node),
     /// What a file or a model is
     Info(Info),
     /// Shell completions on stdout
@@ -661,6 +663,29 @@ pub struct Serve {
     /// Seconds that running jobs may go on once the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub grace: u64,
+}
+
+/// `node`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  omnimri node --data node-data --config node.toml\n\nThe configuration is explained in docs/node.md. What is given here overrides it."
+)]
+pub struct Node {
+    /// Address of the DICOM listener; only this machine unless told otherwise
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Application Entity title
+    #[arg(long, value_name = "TITLE")]
+    pub aet: Option<String>,
+    /// Folder for everything that is received and made
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Peers, callers, selection of series, TLS, DICOMweb (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArg,
 }
 
 /// `info`

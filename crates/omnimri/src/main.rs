@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Info(args) => command::info::run(&args),
         Command::Eval(args) => command::eval::run(&args),
         Command::Serve(args) => command::serve::run(&args),
+        Command::Node(args) => command::node::run(&args),
         Command::Completions { shell } => command::completions(shell),
     };
     match done {

@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use dicom_dictionary_std::tags;
-use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
-use dicom_object::InMemDicomObject;
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::attributes::Attributes;
 use super::codec::Codec;
 use super::frames::{FrameRecord, frame_records};
 use super::layout::{Layout, PixelBytes, PixelElement, SampleKind};
 use super::source::Identity;
-use crate::guard::{causes, guarded};
+use super::stored::DicomHeader;
 use crate::{Acquisition, Error, OpenOptions, Result};
 
 /// Most frames one object may declare.
@@ -84,28 +81,14 @@ pub(super) fn read_header(
     options: &OpenOptions,
 ) -> Result<(FileInfo, Vec<FrameRecord>)> {
     let layout = Layout::read(path, max_inflated(options))?;
-    let syntax = TransferSyntaxRegistry
-        .get(layout.encoding.uid())
-        .ok_or_else(|| {
-            unsupported(
-                path,
-                "transfer syntax",
-                "one of the standard",
-                &layout.transfer_syntax,
-                "",
-            )
-        })?;
-    let ill_formed = |found: String, source| Error::ReadDicom {
-        path: path.into(),
-        what: "data set".into(),
-        expected: "well-formed data elements".into(),
-        found,
-        source,
-    };
-    let header = layout.header.as_slice();
-    let object = guarded(|| InMemDicomObject::read_dataset_with_ts(header, syntax))
-        .map_err(|panic| ill_formed(panic, None))?
-        .map_err(|source| ill_formed(causes(&source), Some(Box::new(source))))?;
+    let bytes = layout.header.as_slice();
+    let parsed = DicomHeader::parse(
+        path,
+        layout.transfer_syntax.clone(),
+        bytes,
+        layout.encoding.uid(),
+    )?;
+    let object = parsed.object;
     let header = Attributes(&object);
     refuse_non_images(path, header)?;
     let Some(pixels) = layout.pixels else {
@@ -139,7 +122,7 @@ pub(super) fn read_header(
         }),
         sop_uid: header.text(tags::SOP_INSTANCE_UID),
         image_type: image_type(header),
-        acquisition: acquisition(header),
+        acquisition: parsed.acquisition,
         identity: Identity::of(header),
     };
     info.check_length()?;
@@ -369,7 +352,7 @@ fn image_type(header: Attributes<'_>) -> String {
 
 /// Acquisition parameters; those of enhanced objects lie in the functional groups of the first
 /// frame.
-fn acquisition(header: Attributes<'_>) -> Acquisition {
+pub(super) fn acquisition(header: Attributes<'_>) -> Acquisition {
     let shared = header.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
     let first = header.item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     let number = |tag, macro_tag, macro_value| {

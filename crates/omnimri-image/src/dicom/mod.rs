@@ -3,7 +3,7 @@
 //! `layout` and `walker` walk a file with every length checked, `header` and `frames` say what its frames are,
 //! `scan` does so for every file below a path, `stacks` groups frames that can lie on one grid,
 //! `grid` and `frame_order` put them there, `pixels` and `codec` decode them, `series` joins all of
-//! it to volumes. `labels`, `segmentation` and `structures` paint SEG and RTSTRUCT onto a volume's grid. Positions are LPS+ in the files and RAS+ from `grid` on.
+//! it to volumes. `stored` gives an archive headers and encoded frames. `labels`, `segmentation` and `structures` paint SEG and RTSTRUCT onto a volume's grid. Positions are LPS+ in the files and RAS+ from `grid` on.
 
 mod attributes;
 mod codec;
@@ -21,6 +21,7 @@ mod segmentation;
 mod series;
 mod source;
 mod stacks;
+mod stored;
 mod structures;
 mod syntax;
 mod walker;
@@ -30,5 +31,6 @@ pub use series::{
     DicomSeries, SeriesFiles, dicom_series, read_dicom, read_dicom_files, read_dicom_series,
 };
 pub use source::{SourceSeries, SourceSlice};
+pub use stored::{DicomHeader, read_dicom_frame};
 
 pub(crate) use layout::looks_like_dicom;

@@ -19,12 +19,27 @@ pub(super) fn read_frame(
     out: &mut [f32],
 ) -> Result<()> {
     let scale = |v: f64| (v * record.slope + record.intercept) as f32;
+    let bytes = frame_bytes(info, record, max_inflated)?;
+    if let PixelBytes::Native { .. } = &info.pixels.bytes {
+        unpack_native(&info.format, info.big_endian, &bytes, scale, out);
+    } else {
+        let (path, syntax) = (&info.path, &info.transfer_syntax);
+        let samples = info.codec.decode(path, syntax, &info.format, &bytes)?;
+        unpack_decoded(&info.format, &samples, scale, out);
+    }
+    Ok(())
+}
+
+/// The bytes of a frame as they are stored: its samples, or its codestream.
+pub(super) fn frame_bytes(
+    info: &FileInfo,
+    record: &FrameRecord,
+    max_inflated: u64,
+) -> Result<Vec<u8>> {
     match &info.pixels.bytes {
         PixelBytes::Native { offset, .. } => {
-            let frame_bytes = info.format.n_bytes();
-            let start = u64::from(record.frame) * frame_bytes;
-            let bytes = native(info, *offset, start, frame_bytes, max_inflated)?;
-            unpack_native(&info.format, info.big_endian, &bytes, scale, out);
+            let n = info.format.n_bytes();
+            native(info, *offset, u64::from(record.frame) * n, n, max_inflated)
         }
         PixelBytes::Fragments {
             offset_table,
@@ -35,13 +50,9 @@ pub(super) fn read_frame(
                 .as_deref()
                 .filter(|t| !t.is_empty())
                 .unwrap_or(offset_table);
-            let data = compressed(info, table, fragments, record.frame as usize)?;
-            let (path, syntax) = (&info.path, &info.transfer_syntax);
-            let samples = info.codec.decode(path, syntax, &info.format, &data)?;
-            unpack_decoded(&info.format, &samples, scale, out);
+            compressed(info, table, fragments, record.frame as usize)
         }
     }
-    Ok(())
 }
 
 /// Bytes `start..start + n` of the uncompressed samples that begin at `offset`, as a

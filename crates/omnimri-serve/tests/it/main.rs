@@ -5,7 +5,9 @@ mod bounds;
 mod chat;
 mod client;
 mod jobs;
+mod node;
 mod restart;
+mod scu;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -6,6 +6,7 @@ pub mod corpus;
 pub mod demo;
 pub mod eval;
 pub mod info;
+pub mod node;
 pub mod plan;
 pub mod read;
 pub mod recon;
