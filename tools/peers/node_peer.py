@@ -201,8 +201,12 @@ def dicomweb(node, sets, scratch, table):
     total = node.rows("SELECT COUNT(*) FROM instance WHERE study_uid = ?", uid)[0][0]
     table.add("DICOMweb", "WADO-RS study", "dicomweb-client", f"{n} of {total} objects", n == total)
     meta = pydicom.Dataset.from_json(client.retrieve_instance_metadata(uid, series, ds.SOPInstanceUID))
-    same = all(meta[e.tag].value == e.value for e in ds if e.tag.group < 0x7FE0 and e.VR != "SQ" and not e.tag.is_private)
-    table.add("DICOMweb", "WADO-RS metadata", "dicomweb-client", "equal elements", same)
+    other = [
+        f"{e.keyword}: {e.value!r} and {meta.get(e.tag).value if e.tag in meta else None!r}"
+        for e in ds
+        if e.tag.group < 0x7FE0 and e.VR != "SQ" and not e.tag.is_private and (e.tag not in meta or meta[e.tag].value != e.value)
+    ]
+    table.add("DICOMweb", "WADO-RS metadata", "dicomweb-client", "; ".join(other) or "equal elements", not other)
     (frame,) = client.retrieve_instance_frames(uid, series, ds.SOPInstanceUID, [1])
     table.add("DICOMweb", "WADO-RS frames", "dicomweb-client", f"{len(frame)} bytes", frame == ds.PixelData)
     new = make_study(2000, 3)

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::adapter::list;
-use crate::catalogue::find;
+use crate::catalogue::CatalogueEntry;
 use crate::error::{Error, Result};
 use crate::example::{Example, Split};
 use crate::harmonise::near::{NearIndex, NearOptions, Owner, Signatures};
@@ -52,17 +52,16 @@ struct Kept {
     copies: Vec<NearCopy>,
 }
 
-/// Those of `train` that are nearly the same as a validation image of any of the named datasets below `data_root`, in the order
+/// Those of `train` that are nearly the same as a validation image of any of the datasets below `data_root`, in the order
 /// of `train`; read from `kept` where that file is of the same inputs, else found and written there.
 ///
 /// A validation image that cannot be read is compared with nothing, for nothing is evaluated on it either.
 ///
 /// # Errors
-/// [`Error::UnknownDataset`] for a name that is not in the catalogue, those of reading a dataset, and [`Error::Io`] or
-/// [`Error::Write`] if `kept` cannot be written. A kept file that is of another form is made anew.
+/// Those of reading a dataset, and [`Error::Io`] or [`Error::Write`] if `kept` cannot be written. A kept file that is of another form is made anew.
 pub fn copies_of_validation(
     data_root: &Path,
-    names: &[String],
+    entries: &[&CatalogueEntry],
     train: &[Example],
     kept: &Path,
 ) -> Result<Vec<NearCopy>> {
@@ -70,7 +69,7 @@ pub fn copies_of_validation(
         .par_iter()
         .map(|e| Signatures::of(&e.image, SLICES))
         .collect();
-    let inputs = digest(data_root, names, train, &signed)?;
+    let inputs = digest(data_root, entries, train, &signed)?;
     if let Some(copies) = read(kept, &inputs) {
         return Ok(copies);
     }
@@ -79,8 +78,7 @@ pub fn copies_of_validation(
         max_bytes: usize::MAX,
     });
     // One dataset in memory at a time beside what is trained on.
-    for name in names {
-        let entry = find(name)?;
+    for entry in entries {
         let loaded = load(entry, &data_root.join(entry.folder()), Some(Split::Val))?;
         let signatures: Vec<Signatures> = loaded
             .examples
@@ -130,7 +128,7 @@ pub fn without(examples: Vec<Example>, copies: &[NearCopy]) -> Vec<Example> {
 /// Digest of what the result follows from: the training images as compared, and names and sizes of validation files.
 fn digest(
     data_root: &Path,
-    names: &[String],
+    entries: &[&CatalogueEntry],
     train: &[Example],
     signed: &[Signatures],
 ) -> Result<String> {
@@ -144,9 +142,8 @@ fn digest(
         part(example.id.as_bytes());
         part(&signatures.to_bytes());
     }
-    for name in names {
-        let entry = find(name)?;
-        part(name.as_bytes());
+    for entry in entries {
+        part(entry.name.as_bytes());
         let listed = list(entry, &data_root.join(entry.folder()))?;
         for item in listed.items.iter().filter(|i| i.split == Split::Val) {
             part(item.id.as_bytes());
@@ -174,8 +171,7 @@ mod tests {
     #[test]
     fn a_copy_is_found_once_and_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let names = ["brain_tumor_t1ce".to_owned()];
-        let entry = find(&names[0]).unwrap();
+        let entry = crate::catalogue::find("brain_tumor_t1ce").unwrap();
         let dir = folder.path().join(entry.folder());
         write_miniature(entry, &dir).unwrap();
         let of = |split| load(entry, &dir, Some(split)).unwrap().examples;
@@ -188,8 +184,9 @@ mod tests {
             ..val[0].clone()
         });
         let kept = folder.path().join("run/near-copies.json");
-        let find =
-            |train: &[Example]| copies_of_validation(folder.path(), &names, train, &kept).unwrap();
+        let find = |train: &[Example]| {
+            copies_of_validation(folder.path(), &[entry], train, &kept).unwrap()
+        };
         let copies = find(&train);
         let planted = copies.iter().find(|c| c.id == "planted").unwrap();
         assert!(planted.of.ends_with(&val[0].id) && planted.correlation > 0.99);

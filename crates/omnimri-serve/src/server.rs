@@ -184,7 +184,6 @@ impl Server {
             });
         }
         drop(listener);
-        sweeper.abort();
         // Event streams end, connections that wait for requests close, and answers under way are given.
         let _ = self.stopping.send(true);
         if tokio::time::timeout(LAST_ANSWERS, graceful.shutdown())
@@ -192,6 +191,10 @@ impl Server {
             .is_err()
         {
             tracing::warn!("connections were cut that took too long");
+        }
+        // Whoever opens the store next must find nobody removing anything from it.
+        if let Err(error) = sweeper.await {
+            tracing::error!(%error, "removing what is old ended abnormally");
         }
         self.finish().await
     }
@@ -228,9 +231,10 @@ impl Server {
     }
 }
 
-/// Removes what is old, now and again.
+/// Removes what is old, now and again, until the server stops.
 async fn sweep(state: AppState, keep: Option<Duration>) {
-    loop {
+    let mut stopping = state.stopping.clone();
+    while !*stopping.borrow() {
         let shared = state.clone();
         let swept = tokio::task::spawn_blocking(move || retention::sweep(&shared, keep));
         match swept.await {
@@ -239,7 +243,7 @@ async fn sweep(state: AppState, keep: Option<Duration>) {
             Ok(Err(_)) => {}
             Err(error) => tracing::error!(%error, "removing what is old ended abnormally"),
         }
-        tokio::time::sleep(retention::EVERY).await;
+        let _ = tokio::time::timeout(retention::EVERY, stopping.wait_for(|stop| *stop)).await;
     }
 }
 

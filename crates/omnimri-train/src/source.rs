@@ -41,7 +41,9 @@ impl Source {
             eprintln!("left out: {}: {}", r.path.display(), r.reason);
         }
         let kept = config.out.join(NEAR_COPIES);
-        let copies = copies_of_validation(&config.data, &config.sets, &loaded.examples, &kept)?;
+        let entries = config.sets.iter().map(|name| config.entry(name));
+        let entries: Vec<_> = entries.collect::<Result<_>>()?;
+        let copies = copies_of_validation(&config.data, &entries, &loaded.examples, &kept)?;
         if !copies.is_empty() {
             let n = copies.len();
             eprintln!(

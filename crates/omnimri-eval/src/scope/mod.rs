@@ -30,7 +30,7 @@ const RIDGE: f64 = 1.0;
 /// Every so many subjects of the training part are kept out of the fitting, to choose the threshold.
 const HELD_OUT: usize = 5;
 /// Share of those that the gate may refuse.
-const FALSE_REFUSAL: f64 = 0.01;
+const FALSE_REFUSAL: f64 = 0.003;
 
 /// Images of one kind or set.
 #[derive(Debug, Clone, PartialEq, Serialize)]

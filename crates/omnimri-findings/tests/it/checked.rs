@@ -54,14 +54,18 @@ fn a_wrong_sentence_is_replaced_and_kept_on_record() {
                 image right. Fluid is hypointense. Fluid is hyperintense. Impression: A \
                 meningioma is the most likely of the classes this model knows.";
     let report = check(&parse(text), &truth, 3);
-    assert_eq!(all_facts(&parse(&report.text)), {
-        let mut facts = truth.facts();
-        facts.push(Fact::Signal(Signal::HypointenseFluid));
-        facts::canonical(&facts)
-    });
+    assert_eq!(
+        all_facts(&parse(&report.text)),
+        facts::canonical(&truth.facts())
+    );
     let out: Vec<_> = report.claims.iter().filter(|c| !c.in_report).collect();
-    assert_eq!(out.len(), 4);
-    assert!(out.iter().all(|c| c.verified == Verified::Contradicted));
+    // What a sequence typically shows was not seen: it goes too, though nothing speaks against it.
+    let of = |verified| out.iter().filter(|c| c.verified == verified).count();
+    assert_eq!(
+        (of(Verified::Contradicted), of(Verified::Unsupported)),
+        (4, 1),
+        "{out:?}"
+    );
     assert!(!report.text.contains("meningioma") && !report.text.contains("coronal"));
     assert_eq!(report.sections.last().unwrap().0, Section::Impression);
     assert!(

@@ -3,7 +3,7 @@
 use crate::support::omnimri;
 
 /// Every command, with its subcommands.
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &["demo"],
     &["read"],
     &["bids"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["plan"],
     &["eval"],
     &["serve"],
+    &["node"],
     &["info"],
     &["completions"],
 ];
@@ -56,7 +57,7 @@ fn the_commands_stay() {
         .map_while(|l| l.strip_prefix("  "))
         .filter_map(|l| l.split_whitespace().next())
         .collect();
-    insta::assert_snapshot!(names.join(" "), @"demo read bids ask recon corpus train plan eval serve info completions help");
+    insta::assert_snapshot!(names.join(" "), @"demo read bids ask recon corpus train plan eval serve node info completions help");
 }
 
 #[test]
