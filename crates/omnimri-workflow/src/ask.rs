@@ -139,7 +139,7 @@ impl Engine {
             .look(volume, 0)
             .map_err(|source| Error::Model {
                 path: path.to_owned(),
-                source,
+                source: Box::new(source),
             })?;
         let scope = Sight::of(volume, &look).scope(self.trust().gate.as_ref());
         let evidence = match &scope {
@@ -165,7 +165,7 @@ impl Engine {
             .look(volume, 0)
             .map_err(|source| Error::Model {
                 path: path.to_owned(),
-                source,
+                source: Box::new(source),
             })?;
         Ok(Sight::of(volume, &look))
     }
@@ -233,7 +233,7 @@ impl Engine {
             .ask(&looked.look, question)
             .map_err(|source| Error::Model {
                 path: path.to_owned(),
-                source,
+                source: Box::new(source),
             })
     }
 
@@ -249,7 +249,7 @@ impl Engine {
                 .ask(look, question)
                 .map_err(|source| Error::Model {
                     path: "an image of nothing".into(),
-                    source,
+                    source: Box::new(source),
                 })?;
             Ok(worded(&answer))
         };

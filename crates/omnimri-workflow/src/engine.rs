@@ -31,7 +31,7 @@ impl Engine {
             Checkpoint::from_files(omnimri_nano::files(), &Device::flex()).map_err(|source| {
                 Error::Model {
                     path: "embedded model".into(),
-                    source,
+                    source: Box::new(source),
                 }
             })?;
         let predictor = Predictor::new(checkpoint);
@@ -55,7 +55,7 @@ impl Engine {
     pub fn from_dir(dir: &Path) -> Result<Self> {
         let checkpoint = Checkpoint::read(dir, &Device::flex()).map_err(|source| Error::Model {
             path: dir.to_owned(),
-            source,
+            source: Box::new(source),
         })?;
         let predictor = Predictor::new(checkpoint);
         let trust = Trust::read(dir, predictor.sha256())?;
@@ -80,7 +80,7 @@ impl Engine {
                 .look(volume, 0)
                 .map_err(|source| Error::Model {
                     path: "an image of nothing".into(),
-                    source,
+                    source: Box::new(source),
                 })
         };
         let looks = [look(&nothing::blank())?, look(&nothing::noise())?];

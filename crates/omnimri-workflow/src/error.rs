@@ -26,7 +26,7 @@ pub enum Error {
         /// The input or the checkpoint.
         path: PathBuf,
         /// Why.
-        source: omnimri_model::Error,
+        source: Box<omnimri_model::Error>,
     },
     /// What was fitted to a checkpoint cannot be used.
     #[error("{}: {problem}", path.display())]

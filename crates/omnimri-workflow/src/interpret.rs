@@ -90,7 +90,7 @@ impl Engine {
     ) -> Result<Interpretation> {
         let model_error = |source| Error::Model {
             path: path.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let look = self.predictor().look(volume, 0).map_err(model_error)?;
         let scope = Sight::of(volume, &look).scope(trust.gate.as_ref());

@@ -65,7 +65,7 @@ pub fn refine(engine: &Engine, problem: &MultiCoil, path: &Path) -> Result<Vec<C
     let refined = engine.predictor().reconstruct(problem);
     refined.map_err(|source| Error::Model {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     })
 }
 

@@ -33,7 +33,7 @@ pub(super) enum Refusal {
     /// Its study belongs to another patient.
     OtherPatient(String),
     /// No room, or the disk failed.
-    Failed(NodeError),
+    Failed(Box<NodeError>),
 }
 
 impl std::fmt::Display for Refusal {
@@ -48,7 +48,7 @@ impl std::fmt::Display for Refusal {
 
 impl From<NodeError> for Refusal {
     fn from(error: NodeError) -> Self {
-        Self::Failed(error)
+        Self::Failed(Box::new(error))
     }
 }
 
@@ -148,7 +148,7 @@ impl Intake {
         earlier: &Stored,
     ) -> Result<Accepted, Refusal> {
         let path = self.folders.root.join(&earlier.path);
-        let before = DicomHeader::read(&path, &self.open).map_err(|e| Refusal::Failed(e.into()))?;
+        let before = DicomHeader::read(&path, &self.open).map_err(NodeError::from)?;
         // The same elements may come in another transfer syntax, or with other lengths of sequences.
         if to_json(&before.object) == to_json(&header.object) {
             return Ok(Accepted {
