@@ -201,10 +201,11 @@ def dicomweb(node, sets, scratch, table):
     total = node.rows("SELECT COUNT(*) FROM instance WHERE study_uid = ?", uid)[0][0]
     table.add("DICOMweb", "WADO-RS study", "dicomweb-client", f"{n} of {total} objects", n == total)
     meta = pydicom.Dataset.from_json(client.retrieve_instance_metadata(uid, series, ds.SOPInstanceUID))
+    # The character set is not the file's: DICOM JSON is UTF-8 (PS3.18, annex F).
     other = [
         f"{e.keyword}: {e.value!r} and {meta.get(e.tag).value if e.tag in meta else None!r}"
         for e in ds
-        if e.tag.group < 0x7FE0 and e.VR != "SQ" and not e.tag.is_private and (e.tag not in meta or meta[e.tag].value != e.value)
+        if e.tag.group < 0x7FE0 and e.VR != "SQ" and not e.tag.is_private and e.keyword != "SpecificCharacterSet" and (e.tag not in meta or meta[e.tag].value != e.value)
     ]
     table.add("DICOMweb", "WADO-RS metadata", "dicomweb-client", "; ".join(other) or "equal elements", not other)
     (frame,) = client.retrieve_instance_frames(uid, series, ds.SOPInstanceUID, [1])

@@ -1,6 +1,6 @@
 //! Training examples in memory that are nearly the same as a validation image: found once, then kept in a file.
 //!
-//! [`crate::build`] leaves such images out of shards. A run that reads folders has no shards to rely on, and reading the whole
+//! [`build()`](crate::build()) leaves such images out of shards. A run that reads folders has no shards to rely on, and reading the whole
 //! validation part before every start would cost more than many a run: what was found is kept under a digest of everything
 //! that it follows from.
 
