@@ -134,13 +134,7 @@ impl Engine {
     /// # Errors
     /// If the model fails.
     pub fn look_at_volume(&self, volume: &Volume, path: &Path) -> Result<Looked> {
-        let look = self
-            .predictor()
-            .look(volume, 0)
-            .map_err(|source| Error::Model {
-                path: path.to_owned(),
-                source: Box::new(source),
-            })?;
+        let look = self.seen(volume, path)?;
         let scope = Sight::of(volume, &look).scope(self.trust().gate.as_ref());
         let evidence = match &scope {
             Scope::Known(region, _) => {
@@ -155,18 +149,21 @@ impl Engine {
         })
     }
 
+    /// What the model makes of a volume, before anybody asks.
+    fn seen(&self, volume: &Volume, path: &Path) -> Result<Look> {
+        let look = self.predictor().look(volume, 0);
+        look.map_err(|source| Error::Model {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
     /// What speaks for and against a volume being in scope.
     ///
     /// # Errors
     /// If the model fails.
     pub fn sight(&self, volume: &Volume, path: &Path) -> Result<Sight> {
-        let look = self
-            .predictor()
-            .look(volume, 0)
-            .map_err(|source| Error::Model {
-                path: path.to_owned(),
-                source: Box::new(source),
-            })?;
+        let look = self.seen(volume, path)?;
         Ok(Sight::of(volume, &look))
     }
 

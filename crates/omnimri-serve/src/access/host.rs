@@ -46,7 +46,8 @@ pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn is_local(host: &str) -> bool {
+/// Does this name mean the machine itself?
+pub(crate) fn is_local(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|a| a.is_loopback())
 }

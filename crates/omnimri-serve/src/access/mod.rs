@@ -10,6 +10,7 @@ mod tls;
 mod token;
 
 pub(crate) use door::door;
+pub(crate) use host::is_local;
 pub(crate) use rate::Rate;
 pub use tls::Tls;
 pub(crate) use token::Who;

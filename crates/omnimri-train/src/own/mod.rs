@@ -52,6 +52,9 @@ pub fn recognise(data: &Path, labels: &Labels) -> Result<Recognised> {
         path: data.into(),
         source,
     })?;
+    if !dir.is_dir() {
+        return Err(unknown(&dir, "a file"));
+    }
     if dir.join(MANIFEST).is_file() {
         return Ok(shards(&dir.to_string_lossy()));
     }

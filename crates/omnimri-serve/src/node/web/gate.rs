@@ -1,7 +1,5 @@
 //! Who may ask: programs of this machine, pages of the origins that were named, holders of the token.
 
-use std::net::IpAddr;
-
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, Uri};
@@ -11,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Shared;
 use super::reply::Refusal;
+use crate::access::is_local;
 
 /// Lets a request through, or says why not; answers preflight requests of pages (Fetch standard, CORS protocol).
 pub(super) async fn check(State(shared): State<Shared>, request: Request, next: Next) -> Response {
@@ -71,11 +70,6 @@ fn allowed(shared: &Shared, request: &Request, named_origin: bool) -> Result<(),
 fn text(request: &Request, name: header::HeaderName) -> Option<&str> {
     let value = request.headers().get(name)?;
     Some(value.to_str().unwrap_or_default())
-}
-
-fn is_local(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|a| a.is_loopback())
 }
 
 /// Compares in a time that says nothing of where the first difference is.
